@@ -1,0 +1,38 @@
+import { type Callback, suite } from 'uvu';
+
+/** Registers one case; the body may be async. A case that takes longer than the suite's limit fails. */
+export type It = (name: string, body: Callback<unknown>) => void;
+
+/** Options of a suite: `caseTimeoutMs` bounds every case (default 10 s); hooks run around the whole suite. */
+export interface SpecOptions {
+  readonly caseTimeoutMs?: number;
+  readonly before?: () => Promise<void> | void;
+  readonly after?: () => Promise<void> | void;
+}
+
+/**
+ * Declares and runs one uvu suite. The only place in the tree that calls `.run()`, because uvu passes a
+ * suite silently when the call is forgotten. Every case is bounded in time, because uvu waits for ever.
+ */
+export function spec(name: string, body: (it: It) => void, options: SpecOptions = {}): void {
+  const limitMs = options.caseTimeoutMs ?? 10_000;
+  const tests = suite(name);
+  if (options.before) tests.before(options.before);
+  if (options.after) tests.after(options.after);
+  body((title, run) => {
+    tests(title, (context) => bounded(title, limitMs, async () => void (await run(context))));
+  });
+  tests.run();
+}
+
+async function bounded(title: string, limitMs: number, run: () => Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`"${title}" did not finish within ${limitMs} ms`)), limitMs);
+  });
+  try {
+    await Promise.race([run(), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
