@@ -16,7 +16,10 @@ const emptyUnreached: Plugin = {
   name: 'empty-unreached',
   setup(b) {
     b.onResolve({ filter: UNREACHED }, (args) => ({ path: args.path, namespace: 'unreached' }));
-    b.onLoad({ filter: /.*/, namespace: 'unreached' }, () => ({ contents: 'module.exports = {};', loader: 'js' }));
+    b.onLoad({ filter: /.*/, namespace: 'unreached' }, () => ({
+      contents: 'module.exports = {};',
+      loader: 'js',
+    }));
   },
 };
 

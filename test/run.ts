@@ -13,7 +13,12 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 /** Longest a file of a layer may take, in ms; e2e files drive real engines on a shared machine. */
-const LAYER_LIMIT_MS: Record<string, number> = { unit: 60_000, property: 120_000, contract: 180_000, loop: 120_000 };
+const LAYER_LIMIT_MS: Record<string, number> = {
+  unit: 60_000,
+  property: 120_000,
+  contract: 180_000,
+  loop: 120_000,
+};
 const SLOW_LIMIT_MS = 900_000;
 
 interface FileResult {
@@ -62,7 +67,9 @@ function runFile(file: string): Promise<FileResult> {
     });
     let output = '';
     let hung = false;
-    const take = (chunk: Buffer): void => void (output += chunk.toString());
+    const take = (chunk: Buffer): void => {
+      output += chunk.toString();
+    };
     child.stdout.on('data', take);
     child.stderr.on('data', take);
     const timer = setTimeout(() => {
@@ -76,7 +83,14 @@ function runFile(file: string): Promise<FileResult> {
       let failed = t.total - t.passed - t.skipped;
       if (failed === 0 && (code !== 0 || t.total === 0)) failed = 1;
       if (t.total === 0 && code === 0) output += '\nthe file ran no test\n';
-      resolve({ file, passed: t.passed, failed, skipped: t.skipped, wallMs: Date.now() - startedAtMs, output });
+      resolve({
+        file,
+        passed: t.passed,
+        failed,
+        skipped: t.skipped,
+        wallMs: Date.now() - startedAtMs,
+        output,
+      });
     });
   });
 }
@@ -101,8 +115,11 @@ async function main(): Promise<void> {
   await Promise.all(Array.from({ length: Number(values.jobs ?? cpus().length) }, worker));
   const sum = (pick: (r: FileResult) => number): number => results.reduce((n, r) => n + pick(r), 0);
   const failed = sum((r) => r.failed);
-  for (const r of results.filter((result) => result.failed > 0)) process.stdout.write(`FAIL ${relative(root, r.file)}\n`);
-  process.stdout.write(`${sum((r) => r.passed)} passed, ${failed} failed, ${sum((r) => r.skipped)} skipped\n`);
+  for (const r of results.filter((result) => result.failed > 0))
+    process.stdout.write(`FAIL ${relative(root, r.file)}\n`);
+  process.stdout.write(
+    `${sum((r) => r.passed)} passed, ${failed} failed, ${sum((r) => r.skipped)} skipped\n`,
+  );
   process.exitCode = failed > 0 || results.length === 0 ? 1 : 0;
 }
 

@@ -1,0 +1,72 @@
+import type { KubeObject } from './meta.ts';
+
+/** Why a field was refused; the values of Kubernetes' `details.causes[].reason`. */
+export type FieldErrorReason =
+  | 'FieldValueRequired'
+  | 'FieldValueInvalid'
+  | 'FieldValueNotSupported'
+  | 'FieldValueDuplicate'
+  | 'FieldValueForbidden'
+  | 'FieldValueNotFound'
+  | 'FieldValueTooLong'
+  | 'FieldValueTypeInvalid';
+
+/** One refused field: `field` is a path such as `spec.containers[1].name`, `message` Kubernetes' own wording. */
+export interface FieldError {
+  readonly reason: FieldErrorReason;
+  readonly field: string;
+  readonly message: string;
+}
+
+/** What a printer column may look at beside the object itself; `nowMs` is the hub's wall clock. */
+export interface PrintContext {
+  readonly nowMs: number;
+}
+
+/** One column of `kubectl get`: priority 0 is always shown, above 0 only with `-o wide`. */
+export interface Column<T> {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'date';
+  readonly format?: string;
+  readonly description: string;
+  readonly priority: number;
+  readonly cell: (object: T, context: PrintContext) => string | number;
+}
+
+/**
+ * Everything the hub knows about one kind: REST, watch, patch, Table, discovery and OpenAPI read this table,
+ * so that a new kind is one file. `setDefaults` may change its argument; all other functions are pure and never throw.
+ */
+export interface KindSpec<T extends KubeObject = KubeObject> {
+  readonly kind: T['kind'];
+  /** Empty for the core group. */
+  readonly group: string;
+  readonly version: string;
+  readonly plural: string;
+  readonly singular: string;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly namespaced: boolean;
+  /** False for kinds that live in memory only (events, leases): the card is spared, a hub restart forgets them. */
+  readonly durable: boolean;
+  /** True when `/status` exists and the main resource ignores `status`. */
+  readonly hasStatus: boolean;
+  /** True when `metadata.generation` counts changes of everything outside metadata and status. */
+  readonly hasGeneration: boolean;
+  /** True when a PUT to an absent name creates the object (leases, events). */
+  readonly createOnUpdate?: boolean;
+  readonly columns: readonly Column<T>[];
+  /** Field selector label to value; `metadata.name` and `metadata.namespace` are there for every kind. */
+  readonly fieldSelectors: Readonly<Record<string, (object: T) => string>>;
+  readonly setDefaults: (object: T) => void;
+  readonly validate: (object: T) => FieldError[];
+  readonly validateUpdate: (next: T, previous: T) => FieldError[];
+  readonly validateStatusUpdate?: (next: T, previous: T) => FieldError[];
+  /** Called on create before validation: clears what a client may not set (status, for most kinds). */
+  readonly prepareCreate?: (object: T) => void;
+}
+
+/** `apps/v1`, or `v1` for the core group. */
+export function apiVersionOf(spec: Pick<KindSpec, 'group' | 'version'>): string {
+  return spec.group === '' ? spec.version : `${spec.group}/${spec.version}`;
+}
