@@ -1,0 +1,104 @@
+import { type BackoffPolicy, backoffMs } from './backoff.ts';
+import type { Clock, Timer } from './clock.ts';
+
+export interface KeyedQueueOptions {
+  readonly clock: Clock;
+  /** How many keys may be worked on at once; one key is never worked on twice at a time. */
+  readonly concurrency: number;
+  readonly backoff: BackoffPolicy;
+  /** Told of every failed run, before the retry; the only place such an error is seen. */
+  readonly onError: (key: string, error: unknown, failures: number, retryMs: number) => void;
+}
+
+/**
+ * Level-triggered work queue: `add` says "look at this key". Adds of a waiting key coalesce; an add while the key is being
+ * worked on makes it run once more afterwards. A run that throws is retried with backoff; one that succeeds forgets its failures.
+ * Invariants: at most one run per key at any time; no add is ever lost before `stop`.
+ */
+export class KeyedQueue {
+  readonly #run: (key: string) => Promise<void>;
+  readonly #options: KeyedQueueOptions;
+  readonly #ready: string[] = [];
+  readonly #waiting = new Set<string>();
+  readonly #running = new Map<string, Promise<void>>();
+  readonly #again = new Set<string>();
+  readonly #failures = new Map<string, number>();
+  readonly #timers = new Map<string, { timer: Timer; dueMs: number }>();
+  #stopped = false;
+
+  constructor(run: (key: string) => Promise<void>, options: KeyedQueueOptions) {
+    this.#run = run;
+    this.#options = options;
+  }
+
+  /** Keys that wait or run now; 0 and no timers means idle. */
+  get depth(): number {
+    return this.#ready.length + this.#running.size;
+  }
+
+  add(key: string): void {
+    if (this.#stopped) return;
+    if (this.#running.has(key)) {
+      this.#again.add(key);
+      return;
+    }
+    if (this.#waiting.has(key)) return;
+    this.#waiting.add(key);
+    this.#ready.push(key);
+    this.#pump();
+  }
+
+  /** Adds the key after `delayMs`; of several pending delays the earliest counts. */
+  addAfter(key: string, delayMs: number): void {
+    if (this.#stopped) return;
+    if (delayMs <= 0) return this.add(key);
+    const { clock } = this.#options;
+    const dueMs = clock.monotonicMs() + delayMs;
+    const pending = this.#timers.get(key);
+    if (pending !== undefined && pending.dueMs <= dueMs) return;
+    pending?.timer.cancel();
+    const timer = clock.after(delayMs, () => {
+      this.#timers.delete(key);
+      this.add(key);
+    });
+    this.#timers.set(key, { timer, dueMs });
+  }
+
+  /** Takes no more work, cancels timers, resolves when the running keys are done. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const { timer } of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+    this.#ready.length = 0;
+    this.#waiting.clear();
+    await Promise.all(this.#running.values());
+  }
+
+  #pump(): void {
+    while (!this.#stopped && this.#running.size < this.#options.concurrency) {
+      const key = this.#ready.shift();
+      if (key === undefined) return;
+      this.#waiting.delete(key);
+      this.#running.set(key, this.#work(key));
+    }
+  }
+
+  async #work(key: string): Promise<void> {
+    // Leave the caller's stack first, so that `add` never runs work synchronously.
+    await Promise.resolve();
+    try {
+      await this.#run(key);
+      this.#failures.delete(key);
+    } catch (error) {
+      const failures = (this.#failures.get(key) ?? 0) + 1;
+      this.#failures.set(key, failures);
+      const retryMs = backoffMs(this.#options.backoff, failures);
+      this.#options.onError(key, error, failures, retryMs);
+      this.addAfter(key, retryMs);
+    } finally {
+      this.#running.delete(key);
+      if (this.#again.delete(key)) this.add(key);
+      this.#pump();
+    }
+  }
+}
