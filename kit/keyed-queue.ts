@@ -51,7 +51,10 @@ export class KeyedQueue {
   /** Adds the key after `delayMs`; of several pending delays the earliest counts. */
   addAfter(key: string, delayMs: number): void {
     if (this.#stopped) return;
-    if (delayMs <= 0) return this.add(key);
+    if (delayMs <= 0) {
+      this.add(key);
+      return;
+    }
     const { clock } = this.#options;
     const dueMs = clock.monotonicMs() + delayMs;
     const pending = this.#timers.get(key);
