@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import { buildSchema } from './build-schema.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const version = (JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { version: string }).version;
@@ -51,5 +52,6 @@ for (const [name, entry] of Object.entries(entries)) {
     logLevel: 'warning',
   });
 }
+buildSchema(`${root}/dist/schema`);
 chmodSync(`${root}/dist/cox.js`, 0o755);
 process.stdout.write(`built dist/hub.js, dist/agent.js, dist/cox.js (version ${version})\n`);
