@@ -28,16 +28,12 @@ board_cpus() {
 }
 
 cg_make() {
-  local h dir cpus controllers
+  local h dir cpus
   cpus=$(board_cpus "$1")
   if is_v2; then
     mkdir -p "$CGROOT/$PREFIX"
-    for dir in "$CGROOT" "$CGROOT/$PREFIX" "$CGROOT/$PREFIX/$1"; do
-      mkdir -p "$dir"
-      controllers=$(sed -E 's/(^| )([a-z_]+)/\1+\2/g' "$dir/cgroup.controllers")
-      [ -z "$controllers" ] || echo "$controllers" >"$dir/cgroup.subtree_control" 2>/dev/null || true
-    done
-    # a folder that hands controllers on may hold no process itself (v2's rule), so processes live one below
+    cg_hand_on "$CGROOT"
+    cg_hand_on "$CGROOT/$PREFIX"
     mkdir -p "$CGROOT/$PREFIX/$1/"{system,load}
     set_cg "$CGROOT/$PREFIX/$1/memory.max" "$(memory_bytes)"
     [ -z "$cpus" ] || set_cg "$CGROOT/$PREFIX/$1/cpuset.cpus" "$cpus"
@@ -55,15 +51,37 @@ cg_make() {
   set_cg "$CGROOT/memory/$PREFIX/$1/memory.limit_in_bytes" "$(memory_bytes)"
 }
 
+cg_hand_on() { # v2: let the folders below DIR use every controller it has
+  local controller
+  # shellcheck disable=SC2013 # it is one line of words
+  for controller in $(cat "$1/cgroup.controllers"); do
+    echo "+$controller" >"$1/cgroup.subtree_control" 2>/dev/null || true # some exist only at the top
+  done
+}
+
+# cg_settle HOST: v2 lets a folder hand controllers on only while no process sits in it. The host's first processes began in
+# the host's folder, which made it the root of what the host sees; now they move one below, as under systemd.
+cg_settle() {
+  is_v2 || return 0
+  wait_until 2000 cg_moved "$CGROOT/$PREFIX/$1" || say "$1: its cgroup cannot hand controllers on, containers run unbounded"
+  cg_hand_on "$CGROOT/$PREFIX/$1"
+}
+cg_moved() { # again and again: a process may fork while it is moved
+  local pid
+  while read -r pid; do echo "$pid" >"$1/system/cgroup.procs" 2>/dev/null || true; done <"$1/cgroup.procs"
+  [ -z "$(cat "$1/cgroup.procs")" ]
+}
+
 memory_bytes() { numfmt --from=iec "$(tr '[:lower:]' '[:upper:]' <<<"$LAB_MEM")"; }
 
-# cg_join HOST [load]: move the calling shell into the host's sub-tree
+# cg_join HOST [system|load]: move the calling shell into the host's sub-tree
 cg_join() {
   local h
   if is_v2; then
-    echo "$BASHPID" >"$CGROOT/$PREFIX/$1/${2:-system}/cgroup.procs"
+    echo "$BASHPID" >"$CGROOT/$PREFIX/$1${2:+/$2}/cgroup.procs"
     return
   fi
+  [ "${2:-}" = load ] || set -- "$1"
   for h in $(hierarchies); do echo "$BASHPID" >"$CGROOT/$h/$PREFIX/$1${2:+/$2}/cgroup.procs"; done
 }
 

@@ -21,6 +21,7 @@ host_boot() {
       bash "$HERE/lab.d/host-init.sh" "$host" "$LAB_DIR" "$REPO" "$dir/proc-seed"
   ) </dev/null >"$dir/init.log" 2>&1 9>&- &
   wait_until 10000 host_ready "$host" || die "$host did not boot: $(tail -3 "$dir/init.log")"
+  cg_settle "$host"
   ln -sfn "/proc/$(init_pid "$host")/root/run/docker.sock" "$dir/docker.sock"
 }
 
@@ -32,7 +33,7 @@ host_ready() {
     for pid in $(cg_pids "$1"); do
       # shellcheck disable=SC2046
       set -- "$1" $(grep -s NSpid "/proc/$pid/status")
-      [ $# = 4 ] && [ "$4" = 1 ] || continue
+      [ "$#-${4:-}" = 4-1 ] || continue
       echo "$pid" >"$LAB_DIR/$1/init.pid"
       break
     done
@@ -62,7 +63,7 @@ enter() {
   shift
   pid=$(init_pid "$host")
   [ -n "$pid" ] || die "$host is powered off"
-  cg_join "$host" ${LAB_INTO:+"$LAB_INTO"}
+  cg_join "$host" "${LAB_INTO:-system}"
   unset DOCKER_HOST DOCKER_CONTEXT DOCKER_CONFIG KUBECONFIG
   exec nsenter -t "$pid" -m -u -i -n -p -C -- setpriv --pdeathsig TERM -- "$@"
 }

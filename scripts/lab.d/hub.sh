@@ -13,13 +13,13 @@ hub_dead() { [ -z "$(hub_pid)" ] || [ "$(awk '{print $3}' "/proc/$(hub_pid)/stat
 
 hub_start() {
   mkdir -p "$HUB_DIR"
-  [ -e "/run/netns/$PREFIX.hub" ] && ip -n "$SWITCH" link show hub >/dev/null 2>&1 || link_up hub
+  if [ ! -e "/run/netns/$PREFIX.hub" ] || ! ip -n "$SWITCH" link show hub >/dev/null 2>&1; then link_up hub; fi
   [ -z "$(hub_pid)" ] || return 0
   local address
   address=$(address_of hub)
   # shellcheck disable=SC2086 # the user's words, split on purpose
   (
-    cd "$REPO"
+    cd "$REPO" || exit
     exec setsid nsenter --net="/run/netns/$PREFIX.hub" -- node dist/hub.js --data-dir "$HUB_DIR/data" --bind "$address" \
       --advertise "$address" --api-port 6443 --mqtt-port 8883 $LAB_HUB_ARGS
   ) </dev/null >>"$HUB_DIR/log" 2>&1 9>&- &

@@ -27,7 +27,7 @@ load() {
   local host=$1 percent=$2 seconds=$3 cores n dir pid
   [[ $percent =~ ^[0-9]+$ && $percent -le 100 && $seconds =~ ^[0-9]+$ ]] || die "load NODE PERCENT(0-100) SECONDS"
   dir=$(cg_of cpuacct "$host")/load
-  for pid in $(cat "$dir/cgroup.procs"); do kill "$pid" 2>/dev/null || true; done
+  while read -r pid; do kill "$pid" 2>/dev/null || true; done <"$dir/cgroup.procs"
   [ "$percent" -gt 0 ] || return 0
   # as many processes as real cores are needed; with the usual scale one is enough
   n=$(((percent * LAB_CPUS + 100 * LAB_LOAD_SCALE - 1) / (100 * LAB_LOAD_SCALE)))

@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # used by the other parts
 # Where a lab keeps what it knows, what its things on the machine are called, and which settings it was made with.
 
 LAB_NAME=${LAB_NAME:-lab}

@@ -21,7 +21,7 @@ find_dynamic_busybox() {
 
 # busybox_root BUSYBOX DIR: the file tree all versions share
 busybox_root() {
-  local busybox=$1 root=$2 applet lib
+  local busybox=$1 root=$2 applet lib by_name
   mkdir -p "$root"/{bin,etc,tmp,www,root,proc,sys,dev,var,run,usr}
   chmod 1777 "$root/tmp"
   cp "$busybox" "$root/bin/busybox"
@@ -35,7 +35,7 @@ busybox_root() {
   # the loader, what ldd names, and what libc opens by name at run time to look names up
   for lib in $(ldd "$busybox" 2>/dev/null | grep -o '/[^ )]*'); do
     copy_lib "$lib" "$root"
-    for lib in "$(dirname "$lib")"/libnss_{files,dns}.so.2; do [ ! -e "$lib" ] || copy_lib "$lib" "$root"; done
+    for by_name in "$(dirname "$lib")"/libnss_{files,dns}.so.2; do [ ! -e "$by_name" ] || copy_lib "$by_name" "$root"; done
   done
   printf 'root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n' >"$root/etc/passwd"
   printf 'root:x:0:\nnogroup:x:65534:\n' >"$root/etc/group"
