@@ -1,5 +1,16 @@
 # shellcheck shell=bash
-# Installs what is missing, and only that, from the distribution where it has it. Needs root when something is missing.
+# Installs what is missing, and only that, from the distribution where it has it. Uses sudo when something is missing and we
+# are not root.
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then
+    "$@"
+  elif command -v sudo >/dev/null; then
+    sudo "$@"
+  else
+    die "this needs root and there is no sudo: $*"
+  fi
+}
 
 # ensure_packages WHY COMMAND:PACKAGE...: install the packages whose command is not there
 ensure_packages() {
@@ -16,14 +27,14 @@ apt_install() { # apt_install WHY PACKAGE...
   command -v apt-get >/dev/null || die "$why needs: $*. This is no Debian, Ubuntu or Raspberry Pi OS: install them by hand"
   say "installing $* ($why)"
   refresh_lists
-  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
     die "apt-get install $* failed. Is a package mirror reachable?"
 }
 
 LISTS_FRESH=''
 refresh_lists() { # once a run: a fresh image has no lists, an old one has stale ones
   [ -z "$LISTS_FRESH" ] || return 0
-  apt-get update -qq >/dev/null 2>&1 || say "apt-get update failed; trying with the lists that are here"
+  as_root apt-get update -qq >/dev/null 2>&1 || say "apt-get update failed; trying with the lists that are here"
   LISTS_FRESH=1
 }
 
@@ -63,10 +74,10 @@ node_from_upstream() {
   curl -fsSL -m 20 "$base/SHASUMS256.txt" -o "$work/sums" 2>/dev/null || return 1
   name=$(awk -v end="-linux-$(node_arch).tar.xz" 'index($2, end) { print $2 }' "$work/sums")
   (cd "$work" && curl -fsSL -m 600 "$base/$name" -o "$name" && grep " $name\$" sums | sha256sum -c --quiet) || return 1
-  mkdir -p $NODE_HOME
-  tar -xJf "$work/$name" -C $NODE_HOME --strip-components=1
+  as_root mkdir -p $NODE_HOME
+  as_root tar -xJf "$work/$name" -C $NODE_HOME --strip-components=1
   rm -rf "$work"
-  ln -sf $NODE_HOME/bin/{node,npm,npx} /usr/local/bin/
+  as_root ln -sf $NODE_HOME/bin/{node,npm,npx} /usr/local/bin/
 }
 
 node_from_npm() {
@@ -74,9 +85,9 @@ node_from_npm() {
   arch=$(node_arch) || return 1
   command -v npm >/dev/null || apt_install "fetches Node" npm
   say "nodejs.org does not answer; fetching Node 20 from the npm registry"
-  mkdir -p $NODE_HOME
-  npm install --silent --ignore-scripts --no-audit --no-fund --prefix $NODE_HOME "node-linux-$arch@^20.19.0" || return 1
-  ln -sf "$NODE_HOME/node_modules/node-linux-$arch/bin/node" /usr/local/bin/node
+  as_root mkdir -p $NODE_HOME
+  as_root npm install --silent --ignore-scripts --no-audit --no-fund --prefix $NODE_HOME "node-linux-$arch@^20.19.0" || return 1
+  as_root ln -sf "$NODE_HOME/node_modules/node-linux-$arch/bin/node" /usr/local/bin/node
 }
 
 # ensure_kubectl: of any recent version; Ubuntu has no package of it
@@ -86,7 +97,7 @@ ensure_kubectl() {
   refresh_lists
   if apt-cache show kubernetes-client >/dev/null 2>&1; then
     apt_install "the user's tool" kubernetes-client
-  elif command -v snap >/dev/null && snap install kubectl --classic >/dev/null 2>&1; then
+  elif command -v snap >/dev/null && as_root snap install kubectl --classic >/dev/null 2>&1; then
     hash -r
   else
     kubectl_from_upstream || die "kubectl cannot be had here; install it by hand: https://kubernetes.io/docs/tasks/tools"
@@ -102,7 +113,7 @@ kubectl_from_upstream() {
   work=$(mktemp -d)
   curl -fsSL -m 600 "$url" -o "$work/kubectl" && curl -fsSL -m 20 "$url.sha256" -o "$work/sum" || return 1
   echo "$(cat "$work/sum")  $work/kubectl" | sha256sum -c --quiet || return 1
-  install -m 755 "$work/kubectl" /usr/local/bin/kubectl
+  as_root install -m 755 "$work/kubectl" /usr/local/bin/kubectl
   rm -rf "$work"
 }
 

@@ -50,7 +50,7 @@ loop_pid() { # believed only when it is as old as the one we started
 stop_running() {
   local pid
   is_kept "$1" || return 0
-  say "stopping the $1"
+  say "stopping $1"
   if has_systemd; then
     systemctl stop "$(unit_of "$1").service"
   else

@@ -112,11 +112,10 @@ reset_all() {
     return
   fi
   stop_running agent
-  if engine_up; then
+  if command -v dockerd >/dev/null; then
+    ensure_engine
     say "removing containers and networks"
     remove_pods
-  else
-    say "Docker does not run; containers of the pods, if any, stay until the next run and --reset"
   fi
   stop_running hub
   stop_running dockerd
