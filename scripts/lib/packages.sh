@@ -14,11 +14,13 @@ as_root() {
 
 # ensure_packages WHY COMMAND:PACKAGE...: install the packages whose command is not there
 ensure_packages() {
-  local why=$1 pair missing=()
+  local why=$1 pair missing=''
   shift
-  for pair in "$@"; do command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}"); done
-  [ ${#missing[@]} -gt 0 ] || return 0
-  apt_install "$why" "${missing[@]}"
+  for pair in "$@"; do
+    command -v "${pair%%:*}" >/dev/null || [[ " $missing " == *" ${pair#*:} "* ]] || missing+=" ${pair#*:}"
+  done
+  # shellcheck disable=SC2086 # one package a word
+  [ -z "$missing" ] || apt_install "$why" $missing
 }
 
 apt_install() { # apt_install WHY PACKAGE...
@@ -27,7 +29,7 @@ apt_install() { # apt_install WHY PACKAGE...
   command -v apt-get >/dev/null || die "$why needs: $*. This is no Debian, Ubuntu or Raspberry Pi OS: install them by hand"
   say "installing $* ($why)"
   refresh_lists
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
+  as_root env DEBIAN_FRONTEND=noninteractive DEBCONF_NOWARNINGS=yes apt-get install -y -qq --no-install-recommends "$@" >/dev/null ||
     die "apt-get install $* failed. Is a package mirror reachable?"
 }
 
@@ -68,7 +70,7 @@ NODE_HOME=/usr/local/lib/coxswain-node
 
 node_from_upstream() {
   local base=https://nodejs.org/dist/latest-v20.x work name
-  ensure_packages "fetches Node" curl:curl xz:xz-utils
+  ensure_packages "fetches Node" curl:curl xz:xz-utils update-ca-certificates:ca-certificates
   work=$(mktemp -d)
   say "fetching Node 20 from nodejs.org"
   curl -fsSL -m 20 "$base/SHASUMS256.txt" -o "$work/sums" 2>/dev/null || return 1
@@ -86,7 +88,7 @@ node_from_npm() {
   command -v npm >/dev/null || apt_install "fetches Node" npm
   say "nodejs.org does not answer; fetching Node 20 from the npm registry"
   as_root mkdir -p $NODE_HOME
-  as_root npm install --silent --ignore-scripts --no-audit --no-fund --prefix $NODE_HOME "node-linux-$arch@^20.19.0" || return 1
+  as_root npm install --loglevel=error --ignore-scripts --no-audit --no-fund --prefix $NODE_HOME "node-linux-$arch@^20.19.0" >&2 || return 1
   as_root ln -sf "$NODE_HOME/node_modules/node-linux-$arch/bin/node" /usr/local/bin/node
 }
 
@@ -106,7 +108,7 @@ ensure_kubectl() {
 
 kubectl_from_upstream() {
   local base=https://dl.k8s.io/release version url work
-  ensure_packages "fetches kubectl" curl:curl
+  ensure_packages "fetches kubectl" curl:curl update-ca-certificates:ca-certificates
   say "fetching kubectl from dl.k8s.io"
   version=$(curl -fsSL -m 20 $base/stable.txt 2>/dev/null) || return 1
   url=$base/$version/bin/linux/$(dpkg --print-architecture | sed s/armhf/arm/)/kubectl
