@@ -120,7 +120,10 @@ export async function readRequest(requestPem: string): Promise<string> {
     key.asymmetricKeyType === 'ec' ||
     (key.asymmetricKeyType === 'rsa' && bits >= MIN_RSA_BITS && bits <= MAX_RSA_BITS);
   if (!isStrong)
-    throw new RequestError('WeakKey', `its key must be EC, or RSA of ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits`);
+    throw new RequestError(
+      'WeakKey',
+      `its key must be EC, or RSA of ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits`,
+    );
   return keyPem;
 }
 

@@ -89,7 +89,8 @@ export async function takeToken(store: TokenStore, token: GoodToken): Promise<bo
     await store.client.delete('Secret', TOKEN_NAMESPACE, tokenSecretName(token.id), { uid, resourceVersion });
     return true;
   } catch (error) {
-    if (error instanceof ApiError && (error.reason === 'NotFound' || error.reason === 'Conflict')) return false;
+    if (error instanceof ApiError && (error.reason === 'NotFound' || error.reason === 'Conflict'))
+      return false;
     throw error;
   }
 }
@@ -103,7 +104,8 @@ export async function removeExpiredTokens(store: TokenStore): Promise<number> {
   let removed = 0;
   for (const { metadata } of expired) {
     const id = metadata.name.slice(tokenSecretName('').length);
-    if (await takeToken(store, { id, uid: metadata.uid, resourceVersion: metadata.resourceVersion })) removed++;
+    if (await takeToken(store, { id, uid: metadata.uid, resourceVersion: metadata.resourceVersion }))
+      removed++;
   }
   return removed;
 }
