@@ -149,6 +149,9 @@ export class EmbeddedBroker {
   /** The hub's own way in: a stream pair in memory, trusted because nobody else can hold it. */
   connectInProcess(): Duplex {
     const [ours, theirs] = duplexPair();
+    // A pair does not pass the end of one side on by itself.
+    theirs.once('close', () => ours.destroy());
+    ours.once('close', () => theirs.destroy());
     this.#peers.set(theirs, { isHub: true, identity: { node: '' } });
     this.#aedes.handle(theirs);
     return ours;
