@@ -1,4 +1,4 @@
-/** Columns as kubectl prints them: left-aligned, three spaces apart, the last one not padded. */
+/** Columns as kubectl prints them: left-aligned, two spaces apart, the last one not padded. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
@@ -6,7 +6,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
     .map((row) =>
       row
         .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd((widths[column] ?? 0) + 2)))
-        .join(' ')
+        .join('')
         .trimEnd(),
     )
     .join('\n');

@@ -6,7 +6,7 @@ import type { HubClient } from './hub-client.ts';
 import { formatAge, formatBytes, table } from './table.ts';
 
 const PATH = '/coxswain/v1/nodes';
-const MAX_NAME = 24;
+const MAX_NAME = 20;
 const HEAD = ['NAME', 'STATUS', 'CPU', 'MEMORY', 'DISK', 'TEMP', 'PODS', 'SEEN'];
 
 interface NodeOverview {
@@ -31,7 +31,7 @@ const shape = object({
   ),
 });
 
-/** One line a device, at most 80 columns for names up to 24 letters. Throws CliError. */
+/** One line a device, at most 80 columns for names up to 20 letters. Throws CliError. */
 export async function topNodes(hub: HubClient): Promise<string> {
   const answer = await hub.ask('GET', PATH);
   const why = shape(answer, '');
