@@ -40,7 +40,8 @@ export function applyDesired(
   message: DesiredMessage,
   staged: readonly Item[] = [],
 ): DesiredStep {
-  if (held.cluster !== '' && message.cluster !== held.cluster) return { do: 'refuse', reason: 'OtherCluster' };
+  if (held.cluster !== '' && message.cluster !== held.cluster)
+    return { do: 'refuse', reason: 'OtherCluster' };
   if (message.more === true) return { do: 'stage', items: message.items };
   if (message.base === null) {
     if (message.gen < held.gen) return { do: 'refuse', reason: 'OlderGeneration' };
