@@ -1,4 +1,5 @@
 /** The hub's side of the wire: one MQTT client, whether the broker is in this process or elsewhere. */
+import { Socket } from 'node:net';
 import { type BackoffPolicy, backoffMs, jittered } from '../../kit/backoff.ts';
 import type { Clock, Timer } from '../../kit/clock.ts';
 import type { Logger } from '../../kit/logger.ts';
@@ -133,7 +134,11 @@ export class HubLink implements DeviceLink {
   #connect(): void {
     const client = this.#open();
     this.#client = client;
-    client.on('connect', () => this.#subscribe(client));
+    client.on('connect', () => {
+      // Small messages both ways would wait 40 ms for each other's acknowledgement.
+      if (client.stream instanceof Socket) client.stream.setNoDelay(true);
+      this.#subscribe(client);
+    });
     client.on('error', (err) => this.#o.log.debug('broker connection error', { err }));
     client.on('message', (topic, payload) => this.#receive(topic, payload));
     client.on('close', () => {
