@@ -16,7 +16,7 @@ agent_join() {
 agent_start() {
   [ -e "$LAB_DIR/$1/joined" ] && [ -z "$(agent_loop_pid "$1")" ] || return 0
   # shellcheck disable=SC2086 # the user's words, split on purpose
-  enter_detached "$1" "$LAB_DIR/$1/agent.log" bash "$HERE/lab.d/respawn.sh" /run/lab/agent \
+  enter_detached "$1" "$LAB_DIR/$1/agent.log" bash "$HERE/lib/respawn.sh" /run/lab/agent \
     node "$REPO/dist/agent.js" --data-dir /var/lib/coxswain $LAB_AGENT_ARGS
 }
 
