@@ -81,7 +81,10 @@ export function sandboxConfig(
   context: Pick<ContainerContext, 'name' | 'labels' | 'podIp' | 'dns'>,
 ): ContainerSpec {
   const { spec } = pod;
-  const containers = [...spec.containers, ...(spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always')];
+  const containers = [
+    ...spec.containers,
+    ...(spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'),
+  ];
   return {
     name: context.name,
     image,
@@ -180,7 +183,8 @@ function dnsOf(spec: PodSpec, cluster: DnsChoice | undefined): { dns?: DnsChoice
 function userOf(spec: PodSpec, container: Container, imageUser: string): string | undefined {
   const user = container.securityContext?.runAsUser ?? spec.securityContext?.runAsUser;
   const group = container.securityContext?.runAsGroup ?? spec.securityContext?.runAsGroup;
-  if (user === undefined) return group === undefined ? undefined : `${imageUser.split(':')[0] || '0'}:${group}`;
+  if (user === undefined)
+    return group === undefined ? undefined : `${imageUser.split(':')[0] || '0'}:${group}`;
   return group === undefined ? String(user) : `${user}:${group}`;
 }
 
@@ -194,8 +198,7 @@ function refuseRoot(spec: PodSpec, container: Container, imageUser: string): str
   const nonRoot = container.securityContext?.runAsNonRoot ?? spec.securityContext?.runAsNonRoot;
   if (nonRoot !== true) return undefined;
   const user = container.securityContext?.runAsUser ?? spec.securityContext?.runAsUser;
-  if (user !== undefined)
-    return user === 0 ? "container's runAsUser breaks non-root policy" : undefined;
+  if (user !== undefined) return user === 0 ? "container's runAsUser breaks non-root policy" : undefined;
   const name = imageUser.split(':')[0] ?? '';
   if (name === '' || name === '0' || name === 'root')
     return 'container has runAsNonRoot and image will run as root';

@@ -15,7 +15,13 @@ const ENGINE_ID = 'docker://';
 export function terminatedState(view: ContainerView): ContainerStateTerminated {
   const exitCode = view.exitCode ?? 0;
   const neverRan = view.startedAtMs === undefined;
-  const reason = view.oomKilled ? 'OOMKilled' : neverRan ? 'StartError' : exitCode === 0 ? 'Completed' : 'Error';
+  const reason = view.oomKilled
+    ? 'OOMKilled'
+    : neverRan
+      ? 'StartError'
+      : exitCode === 0
+        ? 'Completed'
+        : 'Error';
   return {
     exitCode,
     reason,
@@ -77,7 +83,9 @@ function currentState(
   if (current.startedAtMs === undefined)
     return { waiting: { reason: 'RunContainerError', message: current.message ?? '' } };
   const delayMs = containerMemory(view.memory, current.name).backoff?.delayMs ?? 0;
-  return { waiting: { reason: 'CrashLoopBackOff', message: backoffMessage(view, planned.spec.name, delayMs) } };
+  return {
+    waiting: { reason: 'CrashLoopBackOff', message: backoffMessage(view, planned.spec.name, delayMs) },
+  };
 }
 
 /** Kubernetes' words for a container in crash back-off. */

@@ -116,7 +116,10 @@ export function sidecarStep(view: PodView, planned: PlannedContainer): Step {
 }
 
 /** How the pod's main containers ended for good, once all of them have; undefined while any runs or will run again. */
-export function podOutcome(view: PodView, planned: readonly PlannedContainer[]): 'Succeeded' | 'Failed' | undefined {
+export function podOutcome(
+  view: PodView,
+  planned: readonly PlannedContainer[],
+): 'Succeeded' | 'Failed' | undefined {
   const generation = generationOf(view);
   const initialized = isInitialized(view);
   for (const init of planned.filter((p) => p.role === 'init' && !p.sidecar)) {

@@ -5,7 +5,9 @@ import { fieldValue, type NodeContext, resourceValue } from './field-ref.ts';
 
 /** ConfigMaps and Secrets of the pod's namespace by name; a missing one is undefined. */
 export interface ConfigSource {
-  configMap(name: string): { readonly data?: Record<string, string>; readonly binaryData?: Record<string, string> } | undefined;
+  configMap(
+    name: string,
+  ): { readonly data?: Record<string, string>; readonly binaryData?: Record<string, string> } | undefined;
   secret(name: string): { readonly data?: Record<string, string> } | undefined;
 }
 
@@ -80,7 +82,9 @@ function envValue(
     const value = found?.data?.[key];
     if (value !== undefined || optional) return fine(value);
     return bad(
-      found === undefined ? `configmap "${name}" not found` : `couldn't find key ${key} in ConfigMap ${where}${name}`,
+      found === undefined
+        ? `configmap "${name}" not found`
+        : `couldn't find key ${key} in ConfigMap ${where}${name}`,
     );
   }
   if (from.secretKeyRef !== undefined) {
@@ -90,7 +94,9 @@ function envValue(
     if (value !== undefined) return fine(decodeBase64Text(value));
     if (optional) return fine(undefined);
     return bad(
-      found === undefined ? `secret "${name}" not found` : `couldn't find key ${key} in Secret ${where}${name}`,
+      found === undefined
+        ? `secret "${name}" not found`
+        : `couldn't find key ${key} in Secret ${where}${name}`,
     );
   }
   return referredValue(pod, container, from, node);

@@ -1,6 +1,6 @@
 import type { ContainerView } from './container.ts';
 import { newest } from './container.ts';
-import { appStep, createStep, initStep, podOutcome, sidecarStep } from './container-step.ts';
+import { appStep, initStep, podOutcome, sidecarStep } from './container-step.ts';
 import { containerMemory, SANDBOX } from './pod-memory.ts';
 import { needsSandbox, type PlannedContainer, plannedContainers } from './pod-shape.ts';
 import {
@@ -12,8 +12,8 @@ import {
   OK,
   type PodAction,
   type PodView,
-  sandboxOf,
   type Step,
+  sandboxOf,
 } from './pod-view.ts';
 import { restartAtMs } from './restart.ts';
 import { podGraceMs, stopStep } from './stop-step.ts';
@@ -65,7 +65,7 @@ function settle(view: PodView, step: Step): PodAction {
   return times.length === 0 ? { do: 'idle' } : { do: 'wait', untilMs: Math.min(...times) };
 }
 
-/** First step that is not `ok`; earlier blocked steps do not hide later ones that can act when `parallel`. */
+/** First step that is not `ok`; a blocked step does not hide a later one that can act. */
 function combine(steps: Iterable<Step>): Step {
   let untilMs: number | undefined;
   let blocked = false;
@@ -88,7 +88,11 @@ function chain(steps: Iterable<() => Step>): Step {
 }
 
 /** Stops apps at once, then sidecars in reverse order, then the sandbox. */
-function stopAll(view: PodView, why: 'Deleted' | 'Removed' | 'DeadlineExceeded' | 'PodEnded', graceMs: number): Step {
+function stopAll(
+  view: PodView,
+  why: 'Deleted' | 'Removed' | 'DeadlineExceeded' | 'PodEnded',
+  graceMs: number,
+): Step {
   const sidecars = plannedContainers(view.pod.spec).filter((p) => p.sidecar);
   const isSidecar = (c: ContainerView): boolean => sidecars.some((s) => s.spec.name === c.name);
   const mains = view.containers.filter((c) => c.role !== 'sandbox' && !isSidecar(c));

@@ -22,7 +22,12 @@ export interface PodView {
 /** The ONE next thing to do for a pod; `wait` and `idle` end a round. Times are monotonic ms. */
 export type PodAction =
   | { readonly do: 'begin-termination'; readonly why: 'Deleted' | 'Removed' | 'DeadlineExceeded' }
-  | { readonly do: 'stop'; readonly ids: readonly string[]; readonly why: StopReason; readonly graceMs: number }
+  | {
+      readonly do: 'stop';
+      readonly ids: readonly string[];
+      readonly why: StopReason;
+      readonly graceMs: number;
+    }
   | { readonly do: 'signal'; readonly ids: readonly string[] }
   | { readonly do: 'kill'; readonly ids: readonly string[] }
   | { readonly do: 'remove'; readonly ids: readonly string[] }

@@ -1,7 +1,7 @@
-import type { ContainerSpec } from '../decide/container-spec.ts';
-import type { ContainerView } from '../decide/container.ts';
 import type { ConfigMap, Secret } from '../../protocol/kinds/core.ts';
 import type { DesiredPod, EventReport, NodeItem, PodReport } from '../../protocol/wire/messages.ts';
+import type { ContainerView } from '../decide/container.ts';
+import type { ContainerSpec } from '../decide/container-spec.ts';
 
 /** An image on the node. `user` and `stopSignal` are the image's own settings, empty when it has none. */
 export interface ImageView {
@@ -45,8 +45,19 @@ export interface RegistryAuth {
 
 /** Something happened to a container. `atMs` is the engine's wall clock. */
 export type EngineEvent =
-  | { readonly type: 'start' | 'oom' | 'destroy' | 'other'; readonly id: string; readonly podUid: string; readonly atMs: number }
-  | { readonly type: 'die'; readonly id: string; readonly podUid: string; readonly atMs: number; readonly exitCode: number };
+  | {
+      readonly type: 'start' | 'oom' | 'destroy' | 'other';
+      readonly id: string;
+      readonly podUid: string;
+      readonly atMs: number;
+    }
+  | {
+      readonly type: 'die';
+      readonly id: string;
+      readonly podUid: string;
+      readonly atMs: number;
+      readonly exitCode: number;
+    };
 
 /**
  * A container engine. Only containers with the agent's labels are seen. Every call rejects with RuntimeError; none has a
