@@ -12,7 +12,11 @@ export interface DeploymentRollup {
   readonly lookAgainMs: number | undefined;
 }
 
-type Progress = { readonly status: 'True' | 'False' | 'Unknown'; readonly reason: string; readonly message: string };
+type Progress = {
+  readonly status: 'True' | 'False' | 'Unknown';
+  readonly reason: string;
+  readonly message: string;
+};
 
 /**
  * Rolls ReplicaSets and their pods up into the deployment's status, with the reasons and messages that `kubectl rollout status`
@@ -78,7 +82,11 @@ function availability(deployment: Deployment, available: number, now: Moment): C
   });
 }
 
-function replicaFailures(members: readonly RolloutMember[], deployment: Deployment, now: Moment): Condition[] {
+function replicaFailures(
+  members: readonly RolloutMember[],
+  deployment: Deployment,
+  now: Moment,
+): Condition[] {
   const failure = members
     .flatMap((m) => m.rs.status?.conditions ?? [])
     .find((c) => c.type === 'ReplicaFailure' && c.status === 'True');
@@ -98,7 +106,11 @@ function judgeProgress(
   const settle = (progress: Progress, moved: boolean): Condition =>
     carry(deployment, now, { type: 'Progressing', ...progress }, moved);
   if (deployment.spec.paused === true) {
-    const paused = { status: 'Unknown', reason: 'DeploymentPaused', message: 'Deployment is paused' } as const;
+    const paused = {
+      status: 'Unknown',
+      reason: 'DeploymentPaused',
+      message: 'Deployment is paused',
+    } as const;
     return { condition: settle(paused, false), lookAgainMs: undefined };
   }
   const what =
@@ -112,27 +124,27 @@ function judgeProgress(
       lookAgainMs: undefined,
     };
   }
-  const deadlineMs = (deployment.spec.progressDeadlineSeconds ?? 600) * 1000;
-  const moved = present === undefined || hasMoved(deployment, counts) || present.reason === 'DeploymentPaused';
-  const sinceMs = moved ? now.atMs : Date.parse(present.lastUpdateTime ?? now.time) || now.atMs;
-  const leftMs = sinceMs + deadlineMs - now.atMs;
   // A finished rollout that lost pods is not a stuck rollout: Kubernetes keeps it NewReplicaSetAvailable.
-  if (!moved && present.reason === 'NewReplicaSetAvailable' && !isNewGeneration(deployment)) {
+  const wasDone = present?.reason === 'NewReplicaSetAvailable' && !isNewGeneration(deployment);
+  if (wasDone && counts.replicas === counts.updatedReplicas)
     return { condition: present, lookAgainMs: undefined };
-  }
-  if (!moved && leftMs <= 0) {
+  const deadlineMs = (deployment.spec.progressDeadlineSeconds ?? 600) * 1000;
+  const moving = present?.reason === 'ReplicaSetUpdated' || present?.reason === 'ProgressDeadlineExceeded';
+  if (moving && !isNewGeneration(deployment) && !hasMoved(deployment, counts)) {
+    if (present.status === 'False') return { condition: present, lookAgainMs: undefined };
+    const sinceMs = Date.parse(present.lastUpdateTime ?? now.time) || now.atMs;
+    const leftMs = sinceMs + deadlineMs - now.atMs;
+    if (leftMs > 0) return { condition: present, lookAgainMs: leftMs };
     const message = `${what} has timed out progressing.`;
     return {
       condition: settle({ status: 'False', reason: 'ProgressDeadlineExceeded', message }, false),
       lookAgainMs: undefined,
     };
   }
-  if (!moved && present.reason !== 'NewReplicaSetAvailable')
-    return { condition: present, lookAgainMs: leftMs };
   const message = `${what} is progressing.`;
   return {
     condition: settle({ status: 'True', reason: 'ReplicaSetUpdated', message }, true),
-    lookAgainMs: leftMs,
+    lookAgainMs: deadlineMs,
   };
 }
 

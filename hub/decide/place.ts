@@ -5,13 +5,7 @@ import { nodeMatch } from './filters/node-match.ts';
 import { hostPorts, requests } from './filters/resources.ts';
 import type { NodeState, PodToPlace } from './node-state.ts';
 import { liveLoad, requestsFree } from './scores/live-load.ts';
-import {
-  coolness,
-  imagePresent,
-  preferNoSchedule,
-  preferredAffinity,
-  spread,
-} from './scores/preferences.ts';
+import { coolness, imagePresent, preferNoSchedule, preferredAffinity, spread } from './scores/preferences.ts';
 import type { Score, ScoreContext } from './scores/score.ts';
 
 /** Why one node was refused. */

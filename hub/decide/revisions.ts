@@ -15,10 +15,7 @@ const NOT_COPIED = ['kubectl.kubernetes.io/last-applied-configuration', ...OWN_A
 const SAFE = 'bcdfghjklmnpqrstvwxz2456789';
 
 /** The ReplicaSet made from the deployment's present template: the oldest when several are. */
-export function newReplicaSet(
-  deployment: Deployment,
-  owned: readonly ReplicaSet[],
-): ReplicaSet | undefined {
+export function newReplicaSet(deployment: Deployment, owned: readonly ReplicaSet[]): ReplicaSet | undefined {
   const wanted = templateKey(deployment.spec.template);
   return [...owned].sort(byAge).find((rs) => templateKey(rs.spec.template) === wanted);
 }

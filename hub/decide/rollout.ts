@@ -46,7 +46,8 @@ export type RolloutAction =
 /** Bounds of the deployment; when both round to nothing one pod may be unavailable, as in Kubernetes. */
 export function rolloutBounds(deployment: Deployment): RolloutBounds {
   const replicas = deployment.spec.replicas ?? 1;
-  if (deployment.spec.strategy?.type === 'Recreate') return { replicas, maxSurge: 0, maxUnavailable: replicas };
+  if (deployment.spec.strategy?.type === 'Recreate')
+    return { replicas, maxSurge: 0, maxUnavailable: replicas };
   const { maxSurge = '25%', maxUnavailable = '25%' } = deployment.spec.strategy?.rollingUpdate ?? {};
   const surge = resolveCount(maxSurge, replicas, 'up');
   const unavailable = resolveCount(maxUnavailable, replicas, 'down');

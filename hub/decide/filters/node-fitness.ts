@@ -1,4 +1,4 @@
-import { TAINT_UNSCHEDULABLE, untolerated, tolerates } from '../../../protocol/taints.ts';
+import { TAINT_UNSCHEDULABLE, tolerates, untolerated } from '../../../protocol/taints.ts';
 import { type Filter, NO_REFUSAL } from './filter.ts';
 
 /** A cordoned node takes only pods that tolerate being unschedulable. */

@@ -22,7 +22,9 @@ export const requests: Filter = (pod, node) => {
 export const hostPorts: Filter = (pod, node) => {
   const clash = pod.hostPorts.find((port) => [...node.hostPorts].some((taken) => portsClash(port, taken)));
   if (clash === undefined) return NO_REFUSAL;
-  return [{ reason: "node(s) didn't have free ports for the requested pod ports", detail: `${clash} is taken` }];
+  return [
+    { reason: "node(s) didn't have free ports for the requested pod ports", detail: `${clash} is taken` },
+  ];
 };
 
 function portsClash(a: string, b: string): boolean {
