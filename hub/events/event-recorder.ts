@@ -57,7 +57,9 @@ export class EventRecorder implements EventSink {
     const { involved, type, reason, message } = note;
     const now = toTime(this.#deps.clock.nowMs());
     const what = note.replaces === true ? '' : message;
-    const key = [involved.kind, involved.uid ?? involved.name, involved.fieldPath, type, reason, what].join('|');
+    const key = [involved.kind, involved.uid ?? involved.name, involved.fieldPath, type, reason, what].join(
+      '|',
+    );
     const present = this.#entries.get(key);
     if (present !== undefined) {
       present.count++;
@@ -112,7 +114,8 @@ export class EventRecorder implements EventSink {
 
   #place(involved: ObjectReference, key: string): { namespace: string; name: string } {
     return {
-      namespace: involved.namespace === undefined || involved.namespace === '' ? 'default' : involved.namespace,
+      namespace:
+        involved.namespace === undefined || involved.namespace === '' ? 'default' : involved.namespace,
       name: `${involved.name ?? 'unknown'}.${hashText(key)}`,
     };
   }

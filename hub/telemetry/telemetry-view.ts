@@ -27,6 +27,7 @@ const STALE_SLACK_MS = 500;
 const MAX_SAMPLE_AGE_MS = 15 * 60_000;
 const DEFAULT_HEARTBEAT_MS = 3_000;
 const UID_CHARS = 8;
+const MAX_PODS_PER_NODE = 2000;
 
 /**
  * Latest telemetry of every node and pod, in memory only. Reading never changes anything; what is stale is told apart from what is
@@ -121,6 +122,11 @@ export class TelemetryView {
     const known = this.#pods.get(node) ?? new Map<string, PodTelemetry>();
     for (const [uid, use] of Object.entries(pods)) {
       known.set(uid.slice(0, UID_CHARS), { ...use, windowMs, receivedWallMs });
+    }
+    // A device that makes uids up must not fill the hub: the oldest go.
+    for (const uid of known.keys()) {
+      if (known.size <= MAX_PODS_PER_NODE) break;
+      known.delete(uid);
     }
     this.#pods.set(node, known);
   }
