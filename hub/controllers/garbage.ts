@@ -14,6 +14,7 @@ const KINDS: Readonly<Record<KindName, true>> = {
   Pod: true,
   ConfigMap: true,
   Secret: true,
+  ServiceAccount: true,
   Event: true,
   Lease: true,
   Deployment: true,

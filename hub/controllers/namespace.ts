@@ -5,19 +5,13 @@ import type { Change } from '../cluster.ts';
 import { NAMESPACE_ORDER } from '../decide/garbage.ts';
 import { isApiError, type Loop, type LoopDeps, loopQueue, tolerant } from '../loop.ts';
 
-/** Namespaces every hub has. */
-export const SYSTEM_NAMESPACES: readonly string[] = [
-  'default',
-  'kube-system',
-  'kube-public',
-  'kube-node-lease',
-];
 const ROOT_CA = 'kube-root-ca.crt';
+const DEFAULT_ACCOUNT = 'default';
 const WRITES_IN_FLIGHT = 64;
 
 /**
- * Gives every namespace the hub's certificate authority as ConfigMap `kube-root-ca.crt`, and empties and finishes namespaces that
- * are being deleted. A namespace goes only when nothing is left in it.
+ * Gives every namespace the ServiceAccount `default` and the hub's certificate authority as ConfigMap `kube-root-ca.crt`, and
+ * empties and finishes namespaces that are being deleted. A namespace goes only when nothing is left in it.
  */
 export class NamespaceController implements Loop {
   readonly #deps: LoopDeps;
@@ -33,7 +27,6 @@ export class NamespaceController implements Loop {
 
   start(signal: AbortSignal): void {
     this.#unsubscribe = this.#deps.view.subscribe((change) => this.#onChange(change));
-    for (const name of SYSTEM_NAMESPACES) this.#queue.add(name);
     for (const namespace of this.#deps.view.list('Namespace')) this.#queue.add(namespace.metadata.name);
     signal.addEventListener('abort', () => void this.stop(), { once: true });
   }
@@ -47,8 +40,10 @@ export class NamespaceController implements Loop {
     if (kind === 'Namespace') this.#queue.add(object.metadata.name);
     const { namespace } = object.metadata;
     if (namespace === undefined || namespace === '') return;
-    const isRootCa = kind === 'ConfigMap' && object.metadata.name === ROOT_CA;
-    if (isRootCa || (type === 'deleted' && this.#isTerminating(namespace))) this.#queue.add(namespace);
+    const isOurs =
+      (kind === 'ConfigMap' && object.metadata.name === ROOT_CA) ||
+      (kind === 'ServiceAccount' && object.metadata.name === DEFAULT_ACCOUNT);
+    if (isOurs || (type === 'deleted' && this.#isTerminating(namespace))) this.#queue.add(namespace);
   }
 
   #isTerminating(name: string): boolean {
@@ -57,12 +52,11 @@ export class NamespaceController implements Loop {
 
   async #reconcile(name: string): Promise<void> {
     const namespace = this.#deps.view.get('Namespace', '', name);
-    if (namespace === undefined) {
-      if (!SYSTEM_NAMESPACES.includes(name)) return;
-      await this.#ignoring('AlreadyExists', this.#deps.client.create('Namespace', { metadata: { name } }));
+    if (namespace === undefined) return;
+    if (namespace.metadata.deletionTimestamp === undefined) {
+      await Promise.all([this.#ensureRootCa(name), this.#ensureServiceAccount(name)]);
       return;
     }
-    if (namespace.metadata.deletionTimestamp === undefined) return this.#ensureRootCa(name);
     if (await this.#empty(name)) await this.#finish(name, namespace.metadata.uid);
   }
 
@@ -79,6 +73,13 @@ export class NamespaceController implements Loop {
       draft.data = data;
       return true;
     });
+  }
+
+  async #ensureServiceAccount(namespace: string): Promise<void> {
+    const { view, client } = this.#deps;
+    if (view.get('ServiceAccount', namespace, DEFAULT_ACCOUNT) !== undefined) return;
+    const object = { metadata: { name: DEFAULT_ACCOUNT, namespace } };
+    await this.#ignoring('AlreadyExists', client.create('ServiceAccount', object));
   }
 
   /** Deletes what is left, makers first; true when nothing is. What stays for its grace period calls us when it goes. */

@@ -127,7 +127,9 @@ export function planEvictions(node: Node, pods: readonly Pod[], nowMs: number): 
   for (const pod of pods) {
     if (pod.metadata.deletionTimestamp !== undefined || isTerminal(pod)) continue;
     const leaveAtMs = Math.min(
-      ...taints.map((t) => addedAtMs(t, nowMs) + toleratedForMs(t, pod.spec.tolerations)),
+      ...taints
+        .filter((t) => !isPinnedSince(pod, t))
+        .map((t) => addedAtMs(t, nowMs) + toleratedForMs(t, pod.spec.tolerations)),
     );
     if (leaveAtMs <= nowMs) evict.push(pod);
     else if (Number.isFinite(leaveAtMs)) {
@@ -135,6 +137,16 @@ export function planEvictions(node: Node, pods: readonly Pod[], nowMs: number): 
     }
   }
   return { evict, lookAgainMs };
+}
+
+/**
+ * True for a pod that was written for this very node, by name and past the scheduler, after the taint was there: its owner
+ * would only make the next one, again and again. It waits for the node.
+ */
+function isPinnedSince(pod: Pod, taint: Taint): boolean {
+  const placed = pod.status?.conditions?.some((c) => c.type === 'PodScheduled' && c.status === 'True');
+  if (placed === true) return false;
+  return Date.parse(pod.metadata.creationTimestamp) >= Date.parse(taint.timeAdded ?? '');
 }
 
 /** A taint without a readable time, or with one of the future, counts from now. */

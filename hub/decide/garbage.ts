@@ -54,6 +54,7 @@ export const NAMESPACE_ORDER: readonly KindName[] = [
   'Pod',
   'ConfigMap',
   'Secret',
+  'ServiceAccount',
   'Lease',
   'Event',
 ];

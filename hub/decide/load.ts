@@ -11,7 +11,7 @@ export interface Load {
 }
 
 /** Load is believed quickly and forgiven slowly: what is busy on and off is busy for a newcomer. */
-const RISE_MS = 4_000;
+const RISE_MS = 1_500;
 const FALL_MS = 30_000;
 /** A held value moves when the smoothed one is further away than this; a saw-tooth within the band moves nothing. */
 const BAND_RATIO = 0.05;

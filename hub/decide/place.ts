@@ -34,7 +34,7 @@ const SCORES: readonly { readonly weight: number; readonly score: Score }[] = [
   { weight: 60, score: liveLoad },
   { weight: 25, score: preferredAffinity },
   { weight: 25, score: preferNoSchedule },
-  { weight: 15, score: spread },
+  { weight: 10, score: spread },
   { weight: 15, score: coolness },
   { weight: 10, score: requestsFree },
   { weight: 5, score: imagePresent },

@@ -98,7 +98,10 @@ export class Scheduler implements Loop {
   }
 
   #enqueue(pod: Pod): void {
-    if (!isOurs(pod)) return this.#queue.remove(pod.metadata.uid);
+    if (!isOurs(pod)) {
+      this.#queue.remove(pod.metadata.uid);
+      return;
+    }
     if (this.#binding.has(pod.metadata.uid)) return;
     const { uid, namespace = '', name } = pod.metadata;
     this.#queue.add({ uid, namespace, name, priority: pod.spec.priority ?? 0 });
