@@ -64,7 +64,10 @@ export class ClusterState {
   /** A bound pod as the view shows it now; notes when it begins to run, at `nowMs` (monotonic). */
   observe(pod: Pod, nowMs: number): void {
     const { uid } = pod.metadata;
-    if (isTerminal(pod)) return this.forget(uid);
+    if (isTerminal(pod)) {
+      this.#placed.delete(uid);
+      return;
+    }
     const placed = this.#placed.get(uid);
     const running = pod.status?.phase === 'Running';
     if (placed !== undefined && running && placed.runningSinceMs === undefined) {
