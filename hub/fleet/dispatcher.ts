@@ -57,13 +57,17 @@ export class Dispatcher {
   onChange(change: Change): void {
     switch (change.kind) {
       case 'Pod':
-        return this.#onPod(change as Change<Pod>);
+        this.#onPod(change as Change<Pod>);
+        return;
       case 'Node':
-        return this.#onNode(change as Change<Node>);
+        this.#onNode(change as Change<Node>);
+        return;
       case 'ConfigMap':
-        return this.#onReferenced(change as Change<ConfigMap>, (r) => r.configMaps);
+        this.#onReferenced(change as Change<ConfigMap>, (r) => r.configMaps);
+        return;
       case 'Secret':
-        return this.#onReferenced(change as Change<Secret>, (r) => r.secrets);
+        this.#onReferenced(change as Change<Secret>, (r) => r.secrets);
+        return;
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Node } from '../../protocol/kinds/node.ts';
+import type { Pod } from '../../protocol/kinds/pod.ts';
 import {
   type Control,
   type HelloReport,
@@ -112,17 +112,14 @@ export class Fleet implements Loop {
     this.#dispatcher.onChange(change);
     this.#refusals.onChange(change);
     if (change.type !== 'deleted') return;
-    const { telemetry, liveness, view } = this.#deps;
+    const { telemetry, liveness } = this.#deps;
     if (change.kind === 'Node') {
       telemetry.forget(change.object.metadata.name);
       liveness.forget(change.object.metadata.name);
     }
     if (change.kind === 'Pod') {
-      const { uid, namespace = '', name } = change.object.metadata;
-      const nodeName = (change.object as Node & { spec: { nodeName?: string } }).spec.nodeName;
-      if (nodeName !== undefined && view.get('Pod', namespace, name)?.metadata.uid !== uid) {
-        telemetry.forgetPod(nodeName, uid);
-      }
+      const { metadata, spec } = change.object as Pod;
+      if (spec.nodeName !== undefined) telemetry.forgetPod(spec.nodeName, metadata.uid);
     }
   }
 
@@ -136,7 +133,10 @@ export class Fleet implements Loop {
     if (!this.#running) return;
     const session = this.#sessions.get(node);
     this.#deps.telemetry.accept(node, sample, session?.heartbeatMs);
-    if (session === undefined) return this.#askHello(node);
+    if (session === undefined) {
+      this.#askHello(node);
+      return;
+    }
     if (this.#noteHeard(node, session.leaseMs)) return;
     // It was lost and comes back without a new connection: pods were marked not ready meanwhile, its word is needed anew.
     this.#askHello(node);
@@ -151,9 +151,15 @@ export class Fleet implements Loop {
 
   #onReport(node: string, report: Report): void {
     if (!this.#running) return;
-    if (report.t === 'hello') return this.#onHello(node, report);
+    if (report.t === 'hello') {
+      this.#onHello(node, report);
+      return;
+    }
     const session = this.#sessions.get(node);
-    if (session?.boot !== report.boot) return this.#askHello(node);
+    if (session?.boot !== report.boot) {
+      this.#askHello(node);
+      return;
+    }
     if (!this.#noteHeard(node, session.leaseMs)) this.#askHello(node);
     if (report.seq <= session.seq) return;
     switch (report.t) {
@@ -182,7 +188,10 @@ export class Fleet implements Loop {
   #onHello(node: string, hello: HelloReport): void {
     const { log, liveness, view } = this.#deps;
     const version = WIRE_VERSIONS.find((v) => hello.versions.includes(v));
-    if (version === undefined) return this.#noCommonVersion(node, hello);
+    if (version === undefined) {
+      this.#noCommonVersion(node, hello);
+      return;
+    }
     const object = view.get('Node', '', node);
     const session = this.#sessions.begin(node, hello, isRefusing(object));
     if (session === undefined) return;
