@@ -1,0 +1,117 @@
+import { apiVersionOf, type KindSpec } from '../../protocol/kinds/kind.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import { ApiError } from '../../protocol/status.ts';
+import { isRecord, mediaTypeOf, parseText, readBody } from './body.ts';
+import type { ApiContext } from './context.ts';
+import type { Exchange } from './exchange.ts';
+import type { SchemaPort } from './ports.ts';
+import type { WriteQuery } from './query.ts';
+
+/** A body as JSON values, whatever it came as. */
+export interface DecodedBody {
+  readonly value: Record<string, unknown>;
+  /** Keys given twice; protobuf has none. */
+  readonly duplicates: readonly string[];
+}
+
+const FORMATS = new Map<string, 'json' | 'yaml' | 'protobuf'>([
+  ['application/json', 'json'],
+  ['application/yaml', 'yaml'],
+  ['application/vnd.kubernetes.protobuf', 'protobuf'],
+]);
+
+/** Reads and decodes a body; undefined when it is empty. Throws UnsupportedMediaType or BadRequest. */
+export async function readValue(exchange: Exchange, schema: SchemaPort): Promise<DecodedBody | undefined> {
+  const type = mediaTypeOf(exchange.request);
+  const format = FORMATS.get(type);
+  if (format === undefined) {
+    const known = [...FORMATS.keys()].join(', ');
+    throw new ApiError(
+      'UnsupportedMediaType',
+      `the body of the request was in an unknown format - accepted media types include: ${known}`,
+    );
+  }
+  const bytes = await readBody(exchange.request);
+  if (bytes.length === 0) return undefined;
+  if (format === 'protobuf') {
+    const { apiVersion, kind, object } = schema.decodeProtobuf(bytes);
+    return { value: { ...object, apiVersion, kind }, duplicates: [] };
+  }
+  const text = bytes.toString('utf8');
+  const value = parseText(text, format);
+  if (!isRecord(value)) throw new ApiError('BadRequest', 'the request body is not an object');
+  return { value, duplicates: format === 'json' ? schema.duplicates(text) : [] };
+}
+
+/**
+ * Reads the object of a create or update: the right kind, known fields only, in the path's namespace. What the
+ * validation mode lets pass becomes a warning. Throws BadRequest.
+ */
+export async function readObject(
+  context: ApiContext,
+  exchange: Exchange,
+  spec: KindSpec,
+  namespace: string,
+  mode: WriteQuery['fieldValidation'],
+): Promise<KubeObject> {
+  const body = await readValue(exchange, context.schema);
+  if (body === undefined) throw new ApiError('BadRequest', 'the request body is empty');
+  checkKind(spec, body.value);
+  const refused = checkFields(context, exchange, spec, body, mode);
+  if (refused !== undefined) {
+    const version = spec.version;
+    throw new ApiError(
+      'BadRequest',
+      `${spec.kind} in version "${version}" cannot be handled as a ${spec.kind}: ${refused}`,
+    );
+  }
+  return inNamespace(spec, body.value, namespace);
+}
+
+function checkKind(spec: KindSpec, value: Record<string, unknown>): void {
+  const { kind, apiVersion } = value;
+  const expected = apiVersionOf(spec);
+  if (apiVersion !== undefined && apiVersion !== '' && apiVersion !== expected)
+    throw new ApiError(
+      'BadRequest',
+      `the API version in the data (${String(apiVersion)}) does not match the expected API version (${expected})`,
+    );
+  if (kind !== undefined && kind !== '' && kind !== spec.kind)
+    throw new ApiError(
+      'BadRequest',
+      `${String(kind)} in version "${spec.version}" cannot be handled as a ${spec.kind}`,
+    );
+  value['kind'] = spec.kind;
+  value['apiVersion'] = expected;
+}
+
+/** Why the fields are refused, or undefined; drops unknown fields and warns by the mode. */
+export function checkFields(
+  context: ApiContext,
+  exchange: Exchange,
+  spec: KindSpec,
+  body: DecodedBody,
+  mode: WriteQuery['fieldValidation'],
+): string | undefined {
+  const findings = context.schema.check(spec, body.value);
+  if (findings.types.length > 0) return findings.types.join(', ');
+  const strict = [...findings.strict, ...body.duplicates];
+  if (strict.length === 0 || mode === 'Ignore') return undefined;
+  if (mode === 'Strict') return `strict decoding error: ${strict.join(', ')}`;
+  exchange.warnings.push(...strict);
+  return undefined;
+}
+
+function inNamespace(spec: KindSpec, value: Record<string, unknown>, namespace: string): KubeObject {
+  const metadata = isRecord(value['metadata']) ? { ...value['metadata'] } : {};
+  const own = metadata['namespace'];
+  if (!spec.namespaced) delete metadata['namespace'];
+  else if (own === undefined || own === '') metadata['namespace'] = namespace;
+  else if (own !== namespace)
+    throw new ApiError(
+      'BadRequest',
+      'the namespace of the provided object does not match the namespace sent on the request',
+    );
+  // The store fills in and validates what the type promises beyond this.
+  return { ...value, metadata } as unknown as KubeObject;
+}

@@ -1,0 +1,108 @@
+import { ApiError } from '../../protocol/status.ts';
+import type { DeleteOptions } from '../cluster.ts';
+import { isRecord } from './body.ts';
+import type { ApiContext, Target } from './context.ts';
+import { readValue } from './decode.ts';
+import type { Answer, Exchange } from './exchange.ts';
+import { negotiate } from './media.ts';
+import type { Deleted, WriteOptions } from './ports.ts';
+import { projectList } from './projection.ts';
+import { count, dryRunOf, listOptions } from './query.ts';
+import { selection } from './selection.ts';
+import { successStatus } from './send.ts';
+
+type Options = DeleteOptions & WriteOptions;
+
+const POLICIES = new Set(['Background', 'Foreground', 'Orphan']);
+
+/** Answers a DELETE of one object: a Status when it is gone, the object while it stays for its grace or finalizers. */
+export async function remove(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
+  const options = await deleteOptions(context, exchange);
+  const { spec, namespace, name } = target;
+  const deleted = await context.store.deleteObject(spec.kind, namespace, name, options);
+  return { object: deletedAnswer(target, deleted) };
+}
+
+function deletedAnswer(target: Target, { object, gone }: Deleted): object {
+  const { spec } = target;
+  // Kubernetes answers pods with the object in any case, and clients read the grace period from it.
+  if (!gone || spec.kind === 'Pod') return object;
+  return successStatus({
+    name: object.metadata.name,
+    ...(spec.group === '' ? {} : { group: spec.group }),
+    kind: spec.plural,
+    uid: object.metadata.uid,
+  });
+}
+
+/** Answers a DELETE of a collection with the list of what it deleted. */
+export async function removeAll(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
+  const { spec } = target;
+  const query = listOptions(exchange.query);
+  const filter = selection(spec, query.labelSelector, query.fieldSelector);
+  const options = await deleteOptions(context, exchange);
+  const page = context.store.listObjects(spec.kind, {
+    ...(target.namespace === '' ? {} : { namespace: target.namespace }),
+    ...(filter === undefined ? {} : { filter }),
+  });
+  const deleted = [];
+  for (const { metadata } of page.items) {
+    try {
+      const one = { ...options, uid: metadata.uid };
+      const done = await context.store.deleteObject(spec.kind, metadata.namespace ?? '', metadata.name, one);
+      deleted.push(done.object);
+    } catch (error) {
+      // Another's deletion got there first: that is what was asked for.
+      if (!(error instanceof ApiError) || (error.reason !== 'NotFound' && error.reason !== 'Conflict'))
+        throw error;
+    }
+  }
+  const as = negotiate(exchange.request.headers.accept)?.as ?? 'object';
+  const metadata = { resourceVersion: String(context.store.revision) };
+  const nowMs = context.clock.nowMs();
+  return { object: projectList(spec, deleted, metadata, { as, include: 'Metadata', nowMs }) };
+}
+
+/** Options from the body (DeleteOptions) or, field by field, from the query. */
+async function deleteOptions(context: ApiContext, exchange: Exchange): Promise<Options> {
+  const body = (await readValue(exchange, context.schema))?.value ?? {};
+  const { query } = exchange;
+  return deleteOptionsOf({
+    gracePeriodSeconds: count(query, 'gracePeriodSeconds'),
+    propagationPolicy: query.get('propagationPolicy') ?? undefined,
+    dryRun: query.getAll('dryRun'),
+    ...body,
+  });
+}
+
+/** Checks a DeleteOptions object; throws BadRequest or Invalid. */
+export function deleteOptionsOf(body: Readonly<Record<string, unknown>>): Options {
+  const { gracePeriodSeconds: grace, orphanDependents } = body;
+  const policy = body['propagationPolicy'] ?? undefined;
+  const preconditions = isRecord(body['preconditions']) ? body['preconditions'] : {};
+  const { uid, resourceVersion } = preconditions;
+  if (grace !== undefined && grace !== null && !Number.isSafeInteger(grace)) refuse('gracePeriodSeconds');
+  if (policy !== undefined && !(typeof policy === 'string' && POLICIES.has(policy)))
+    refuse('propagationPolicy');
+  if (uid !== undefined && typeof uid !== 'string') refuse('preconditions.uid');
+  if (resourceVersion !== undefined && typeof resourceVersion !== 'string')
+    refuse('preconditions.resourceVersion');
+  const dryRun = Array.isArray(body['dryRun']) ? body['dryRun'].map(String) : [];
+  const propagation = orphanDependents === true ? 'Orphan' : policy;
+  return {
+    dryRun: dryRunOf(dryRun, 'DeleteOptions'),
+    // Kubernetes reads a negative grace as the shortest one.
+    ...(typeof grace === 'number' ? { gracePeriodSeconds: grace < 0 ? 1 : grace } : {}),
+    ...(isPropagation(propagation) ? { propagation } : {}),
+    ...(typeof uid === 'string' ? { uid } : {}),
+    ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}),
+  };
+}
+
+function isPropagation(value: unknown): value is 'Background' | 'Foreground' | 'Orphan' {
+  return typeof value === 'string' && POLICIES.has(value);
+}
+
+function refuse(field: string): never {
+  throw new ApiError('BadRequest', `DeleteOptions: ${field} has an unusable value`);
+}

@@ -1,0 +1,99 @@
+import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import { ApiError, conflict, invalid } from '../../protocol/status.ts';
+import { applyJsonPatch } from './json-patch.ts';
+import { isRecord, mediaTypeOf, parseText, readBody } from './body.ts';
+import { type ApiContext, existing, type Target } from './context.ts';
+import { checkFields } from './decode.ts';
+import type { Answer, Exchange } from './exchange.ts';
+import { mergePatch } from './merge-patch.ts';
+import type { SchemaPort } from './ports.ts';
+import { writeQuery } from './query.ts';
+import { shown } from './read.ts';
+import { type Part, replace } from './write.ts';
+
+/** What makes the next state out of the newest one; throws ApiError when it does not fit. */
+export type Patch = (current: unknown) => unknown;
+
+const TYPES = [
+  'application/json-patch+json',
+  'application/merge-patch+json',
+  'application/strategic-merge-patch+json',
+];
+
+/** Reads a patch body of any supported type. Throws UnsupportedMediaType or BadRequest. */
+export async function readPatch(
+  exchange: Exchange,
+  spec: KindSpec | undefined,
+  schema: SchemaPort,
+): Promise<Patch> {
+  const type = mediaTypeOf(exchange.request);
+  if (!TYPES.includes(type))
+    throw new ApiError(
+      'UnsupportedMediaType',
+      `the body of the request was in an unknown format - accepted media types include: ${TYPES.join(', ')}`,
+    );
+  const value = parseText((await readBody(exchange.request)).toString('utf8'), 'json');
+  if (type === TYPES[0]) {
+    if (!Array.isArray(value)) throw new ApiError('BadRequest', 'a JSON patch is an array of operations');
+    return (current) => applyJsonPatch(current, value);
+  }
+  if (!isRecord(value)) throw new ApiError('BadRequest', 'a merge patch is an object');
+  if (type === TYPES[1] || spec === undefined) return (current) => mergePatch(current, value);
+  return (current) => schema.strategicMerge(spec, current as KubeObject, value);
+}
+
+/** Answers a PATCH of an object or of its status. */
+export async function patch(
+  context: ApiContext,
+  exchange: Exchange,
+  target: Target,
+  part: Part,
+): Promise<Answer> {
+  const options = writeQuery(exchange.query, 'PatchOptions');
+  existing(context, target);
+  const apply = await readPatch(exchange, target.spec, context.schema);
+  const next = (current: KubeObject): KubeObject => {
+    const patched = apply(current);
+    if (!isRecord(patched) || !isRecord(patched['metadata']))
+      throw unusable('the patched object has no metadata');
+    exchange.warnings.length = 0; // a retry would say everything twice
+    const body = { value: patched, duplicates: [] };
+    const refused = checkFields(context, exchange, target.spec, body, options.fieldValidation);
+    if (refused !== undefined) throw unusable(refused);
+    return checked(target, current, patched as unknown as KubeObject);
+  };
+  const updated = await replace(context, target, part, options.dryRun, next);
+  return { object: shown(context, exchange, target, updated) };
+}
+
+function unusable(why: string): ApiError {
+  return invalid({ kind: '', group: '', plural: '' }, '', [
+    { reason: 'FieldValueInvalid', field: 'patch', message: `Invalid value: ${why}` },
+  ]);
+}
+
+/** A patch may not turn an object into another one. */
+function checked(target: Target, current: KubeObject, patched: KubeObject): KubeObject {
+  const { spec, name } = target;
+  const before = current.metadata;
+  const after = patched.metadata;
+  if (patched.kind !== current.kind || patched.apiVersion !== current.apiVersion)
+    throw new ApiError('BadRequest', 'a patch cannot change kind or apiVersion');
+  if (after.name !== before.name)
+    throw new ApiError(
+      'BadRequest',
+      `the name of the object (${after.name}) does not match the name on the URL (${name})`,
+    );
+  if ((after.namespace ?? '') !== (before.namespace ?? ''))
+    throw new ApiError('BadRequest', 'the namespace of the object does not match the namespace on the request');
+  if (after.uid !== before.uid)
+    throw conflict(
+      spec,
+      name,
+      `Precondition failed: UID in precondition: ${after.uid}, UID in object meta: ${before.uid}`,
+    );
+  if (after.resourceVersion !== undefined && after.resourceVersion !== before.resourceVersion)
+    throw conflict(spec, name);
+  return patched;
+}

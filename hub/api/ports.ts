@@ -1,0 +1,195 @@
+import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import type { Namespace } from '../../protocol/kinds/core.ts';
+import type { Pod } from '../../protocol/kinds/pod.ts';
+import type { Channel, StreamEnd } from '../../protocol/wire/frames.ts';
+import type { ExecRequest, LogRequest, PodUsage, Telemetry } from '../../protocol/wire/messages.ts';
+import type { Change, DeleteOptions } from '../cluster.ts';
+
+/** Who asks. */
+export interface User {
+  readonly name: string;
+  readonly groups: readonly string[];
+}
+
+/** Finds the owner of a bearer token; undefined when it is nobody's. Compares in constant time. */
+export type TokenLookup = (token: string) => User | undefined | Promise<User | undefined>;
+
+/** What somebody wants to do, as Kubernetes' authorizers see it; `path` instead of the rest for non-resource paths. */
+export type Attributes =
+  | {
+      readonly verb: string;
+      readonly group: string;
+      readonly version: string;
+      readonly resource: string;
+      readonly subresource?: string;
+      readonly namespace?: string;
+      readonly name?: string;
+    }
+  | { readonly verb: string; readonly path: string };
+
+/** True when `user` may. Pure and quick: asked for every request. */
+export type Authorize = (user: User, attributes: Attributes) => boolean;
+
+export interface WriteOptions {
+  readonly dryRun?: boolean;
+}
+
+/** One page of a list. */
+export interface ListPage {
+  readonly items: readonly KubeObject[];
+  /** The instant the page shows; the same on every page of one walk. */
+  readonly revision: number;
+  /** Token of the next page. */
+  readonly continue?: string;
+  /** Items after this page; absent with a filter. */
+  readonly remaining?: number;
+}
+
+export interface ListQuery {
+  readonly namespace?: string;
+  /** 0 or absent: everything. */
+  readonly limit?: number;
+  readonly continue?: string;
+  readonly filter?: (object: KubeObject) => boolean;
+}
+
+/** What a deletion came to. */
+export interface Deleted {
+  readonly object: KubeObject;
+  /** False while a grace period or a finalizer keeps it. */
+  readonly gone: boolean;
+}
+
+/**
+ * The store as the API needs it; all objects are frozen. Writes settle once durable and visible and reject with ApiError.
+ * Defaults and validation of the kind are the store's; field strictness, patches and selectors are the API's.
+ */
+export interface StorePort {
+  readonly revision: number;
+  getObject(kind: string, namespace: string, name: string): KubeObject | undefined;
+  listObjects(kind: string, query: ListQuery): ListPage;
+  /** Tells `listener` each change after `fromRevision`, in order. Throws ApiError `Expired` when it is too old. */
+  watch(kind: string, fromRevision: number, listener: (change: Change) => void): () => void;
+  createObject(kind: string, object: KubeObject, options: WriteOptions): Promise<KubeObject>;
+  updateObject(kind: string, object: KubeObject, options: WriteOptions): Promise<KubeObject>;
+  updateStatusObject(kind: string, object: KubeObject, options: WriteOptions): Promise<KubeObject>;
+  deleteObject(
+    kind: string,
+    namespace: string,
+    name: string,
+    options: DeleteOptions & WriteOptions,
+  ): Promise<Deleted>;
+  /** Sets spec.nodeName of a pod once. */
+  bind(namespace: string, podName: string, podUid: string, nodeName: string): Promise<void>;
+}
+
+/** A typed finding about a request body. */
+export interface FieldFindings {
+  /** `unknown field "spec.replicaz"`, `duplicate field "a"`. */
+  readonly strict: readonly string[];
+  /** Wrong JSON types: refused in every mode. */
+  readonly types: readonly string[];
+}
+
+/** What a protobuf body held. */
+export interface Decoded {
+  readonly apiVersion: string;
+  readonly kind: string;
+  /** Without apiVersion and kind. */
+  readonly object: Record<string, unknown>;
+}
+
+/** Schemas of the served kinds. */
+export interface SchemaPort {
+  /** Reads a `k8s\0` envelope; throws ApiError BadRequest on malformed bytes or an unknown type. */
+  decodeProtobuf(bytes: Uint8Array): Decoded;
+  /** Keys given twice in a JSON text, as `duplicate field "a.b"`. */
+  duplicates(json: string): readonly string[];
+  /** Applies a strategic merge patch for the kind; throws ApiError. Leaves its arguments alone. */
+  strategicMerge(spec: KindSpec, current: KubeObject, patch: Record<string, unknown>): unknown;
+  /** Checks `body` against the kind's schema and drops what the schema does not know, in place. */
+  check(spec: KindSpec, body: unknown): FieldFindings;
+  /** OpenAPI v3 document of one group version path (`api/v1`, `apis/apps/v1`); undefined when not served. */
+  openApi(path: string): { readonly hash: string; readonly json: string } | undefined;
+  /** Paths with a document. */
+  openApiPaths(): readonly { readonly path: string; readonly hash: string }[];
+}
+
+export interface StreamRequest {
+  readonly kind: 'log' | 'exec' | 'attach' | 'port';
+  readonly container?: string;
+  readonly log?: LogRequest;
+  readonly exec?: ExecRequest;
+  readonly port?: number;
+}
+
+export interface StreamHandlers {
+  /** The promise holds back the sender's credit until it settles. */
+  readonly onData: (channel: Channel, payload: Uint8Array) => void | Promise<void>;
+  readonly onEnd?: (channel: Channel) => void;
+  /** Called once, also when the link was lost. */
+  readonly onClose: (end: StreamEnd) => void;
+}
+
+/** An open stream to a pod. After `close`, or once closed by the other side, calls do nothing. */
+export interface PodStream {
+  /** Settles when the device's window has room again. */
+  write(channel: 'stdin' | 'data', payload: Uint8Array): Promise<void>;
+  end(channel: 'stdin' | 'data'): void;
+  resize(width: number, height: number): void;
+  close(): void;
+}
+
+/** Streams to pods over the devices' links. `open` rejects with ApiError, `ServiceUnavailable` when the node is away. */
+export interface StreamsPort {
+  open(pod: Pod, request: StreamRequest, handlers: StreamHandlers): Promise<PodStream>;
+}
+
+/** Newest telemetry in memory; `atMs` is the hub's wall time of arrival. */
+export interface TelemetryPort {
+  node(name: string): { readonly sample: Telemetry; readonly atMs: number } | undefined;
+  pod(uid: string): { readonly sample: PodUsage; readonly atMs: number } | undefined;
+}
+
+/** Completes a pod that is being created (default tolerations and the like); may change and returns the pod. Pure. */
+export type AdmitPod = (pod: Pod, namespace: Namespace | undefined) => Pod;
+
+/** A request for a route of another room. */
+export interface ExtraRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly body: Buffer;
+  readonly user: User;
+  readonly remoteAddress: string;
+}
+
+export interface ExtraReply {
+  readonly code: number;
+  readonly type: string;
+  readonly body: string | Uint8Array;
+}
+
+/** A path served by another room through the API's listener, such as joining. Rejections become Status answers. */
+export interface ExtraRoute {
+  readonly method: string;
+  /** Exact path. */
+  readonly path: string;
+  /** True lets everybody in; otherwise `authorize` is asked for the path. */
+  readonly anonymous: boolean;
+  /** Largest body in bytes; default 64 KiB. */
+  readonly maxBodyBytes?: number;
+  readonly handle: (request: ExtraRequest) => Promise<ExtraReply>;
+}
+
+/** One metric for `/metrics`. */
+export interface Metric {
+  readonly name: string;
+  readonly help: string;
+  readonly type: 'counter' | 'gauge';
+  readonly values: readonly {
+    readonly labels?: Readonly<Record<string, string>>;
+    readonly value: number;
+  }[];
+}
