@@ -79,7 +79,7 @@ function cached(exchange: Exchange, text: string, type: string): Answer {
  * Answers `/openapi/v3` and its documents; undefined for other paths. A document asked for by its hash may be kept
  * for ever; another hash is sent on to the present one.
  */
-export function openApiAnswer(exchange: Exchange, schema: SchemaPort): Answer | undefined {
+export function openApiAnswer(exchange: Exchange, schema: SchemaPort, nowMs: number): Answer | undefined {
   const path = exchange.path.replace(/\/$/, '');
   if (path === '/openapi/v3') {
     const entries = schema.openApiPaths().map((p) => [p.path, { serverRelativeURL: urlOf(p) }]);
@@ -99,7 +99,7 @@ export function openApiAnswer(exchange: Exchange, schema: SchemaPort): Answer | 
     type: 'application/json',
     headers: {
       'Cache-Control': 'public, immutable',
-      Expires: new Date(Date.now() + YEAR_MS).toUTCString(),
+      Expires: new Date(nowMs + YEAR_MS).toUTCString(),
       ETag: `"${hash}"`,
       Vary: 'Accept',
     },

@@ -28,12 +28,12 @@ export function parseAccept(accept: string): MediaRange[] {
   return ranges.filter((r) => r.quality > 0).toSorted((a, b) => b.quality - a.quality);
 }
 
-const FORMATS: Readonly<Record<string, 'json' | 'yaml'>> = {
-  'application/json': 'json',
-  'application/yaml': 'yaml',
-  'application/*': 'json',
-  '*/*': 'json',
-};
+const FORMATS = new Map<string, 'json' | 'yaml'>([
+  ['application/json', 'json'],
+  ['application/yaml', 'yaml'],
+  ['application/*', 'json'],
+  ['*/*', 'json'],
+]);
 
 /**
  * Chooses the first acceptable form out of `offers` ("object" always counts as offered unless left out).
@@ -45,7 +45,7 @@ export function negotiate(
 ): Accepted | undefined {
   if (accept === undefined || accept.trim() === '') return { format: 'json', as: 'object' };
   for (const { type, parameters } of parseAccept(accept)) {
-    const format = FORMATS[type];
+    const format = FORMATS.get(type);
     if (format === undefined) continue;
     const as = projectionOf(parameters);
     if (as !== undefined && offers.includes(as)) return { format, as };
