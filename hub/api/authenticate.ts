@@ -3,7 +3,7 @@ import type { TLSSocket } from 'node:tls';
 import { ApiError } from '../../protocol/status.ts';
 import type { TokenLookup, User } from './ports.ts';
 
-/** Who has shown nothing. */
+/** Stands for the asker until, or unless, it has to say who it is. */
 export const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
 const AUTHENTICATED = 'system:authenticated';
@@ -12,7 +12,7 @@ export const BEARER_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
 
 /**
  * Finds out who asks: a bearer token when one is sent, else a client certificate our authority signed.
- * A wrong token rejects with `Unauthorized` rather than counting as anonymous.
+ * Rejects with `Unauthorized` when there is neither, or the token is nobody's.
  */
 export async function authenticate(request: IncomingMessage, tokens: TokenLookup): Promise<User> {
   const token = bearerToken(request) ?? socketToken(request);
@@ -21,7 +21,9 @@ export async function authenticate(request: IncomingMessage, tokens: TokenLookup
     if (user === undefined) throw unauthorized();
     return withGroup(user);
   }
-  return certificateUser(request.socket as Partial<TLSSocket>) ?? ANONYMOUS;
+  const user = certificateUser(request.socket as Partial<TLSSocket>);
+  if (user === undefined) throw unauthorized();
+  return user;
 }
 
 /** 401 as Kubernetes words it; kubectl turns it into "You must be logged in to the server". */
@@ -46,7 +48,8 @@ function withGroup(user: User): User {
   return { name: user.name, groups: [...user.groups, AUTHENTICATED] };
 }
 
-function bearerToken(request: IncomingMessage): string | undefined {
+/** The bearer token of a request; empty when the header is there but holds none. */
+export function bearerToken(request: IncomingMessage): string | undefined {
   const match = /^bearer +(\S+)$/i.exec(request.headers.authorization?.trim() ?? '');
   if (match !== null) return match[1];
   return request.headers.authorization === undefined ? undefined : '';
@@ -58,6 +61,13 @@ function socketToken(request: IncomingMessage): string | undefined {
   return bearer === undefined
     ? undefined
     : Buffer.from(bearer.slice(BEARER_PROTOCOL.length), 'base64url').toString('utf8');
+}
+
+/** The certificate the TLS peer holds the key of (DER), whoever signed it and whether or not it has expired. */
+export function peerCertificate(request: IncomingMessage): Buffer | undefined {
+  const socket = request.socket as Partial<TLSSocket>;
+  const raw: Buffer | undefined = socket.getPeerCertificate?.().raw;
+  return raw;
 }
 
 /** `authorized` is Node's word that the chain leads to our authority and is in date. */

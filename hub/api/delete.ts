@@ -39,11 +39,11 @@ function deletedAnswer(target: Target, { object, gone }: Deleted): object {
 export async function removeAll(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
   const { spec } = target;
   const query = listOptions(exchange.query);
-  const filter = selection(spec, query.labelSelector, query.fieldSelector);
+  const matches = selection(spec, query.labelSelector, query.fieldSelector);
   const options = await deleteOptions(context, exchange);
   const page = context.store.listObjects(spec.kind, {
     ...(target.namespace === '' ? {} : { namespace: target.namespace }),
-    ...(filter === undefined ? {} : { filter }),
+    ...(matches === undefined ? {} : { matches }),
   });
   const deleted = [];
   for (const { metadata } of page.items) {

@@ -28,9 +28,9 @@ export function metricsAnswer(
   if (path.name !== undefined) return one(context, source, path.namespace ?? '', path.name);
   const options = listOptions(exchange.query);
   if (options.watch) throw methodNotAllowed();
-  const filter = selectionOf(context, source.kind, options.labelSelector, options.fieldSelector);
+  const matches = selectionOf(context, source.kind, options.labelSelector, options.fieldSelector);
   const query = path.namespace === undefined ? {} : { namespace: path.namespace };
-  const { items } = context.store.listObjects(source.kind, { ...query, ...(filter ? { filter } : {}) });
+  const { items } = context.store.listObjects(source.kind, { ...query, ...(matches ? { matches } : {}) });
   return {
     object: {
       kind: `${source.metricsKind}List`,

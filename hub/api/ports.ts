@@ -40,18 +40,20 @@ export interface ListPage {
   readonly items: readonly KubeObject[];
   /** The instant the page shows; the same on every page of one walk. */
   readonly revision: number;
-  /** Token of the next page. */
-  readonly continue?: string;
-  /** Items after this page; absent with a filter. */
+  /** Present when there is more. */
+  readonly continueToken?: string;
+  /** How many items follow; only without `matches`. */
   readonly remaining?: number;
 }
 
-export interface ListQuery {
+/** What part of a list is wanted; everything absent means all. */
+export interface PageRequest {
   readonly namespace?: string;
-  /** 0 or absent: everything. */
+  /** 0: no limit. */
   readonly limit?: number;
-  readonly continue?: string;
-  readonly filter?: (object: KubeObject) => boolean;
+  /** Of the page before; BadRequest when it is none, Expired when its list is gone. */
+  readonly continueToken?: string;
+  readonly matches?: (object: KubeObject) => boolean;
 }
 
 /** What a deletion came to. */
@@ -68,7 +70,7 @@ export interface Deleted {
 export interface StorePort {
   readonly revision: number;
   getObject(kind: string, namespace: string, name: string): KubeObject | undefined;
-  listObjects(kind: string, query: ListQuery): ListPage;
+  listObjects(kind: string, page: PageRequest): ListPage;
   /** Tells `listener` each change after `fromRevision`, in order. Throws ApiError `Expired` when it is too old. */
   watch(kind: string, fromRevision: number, listener: (change: Change) => void): () => void;
   createObject(kind: string, object: KubeObject, options: WriteOptions): Promise<KubeObject>;
@@ -155,20 +157,22 @@ export interface TelemetryPort {
 /** Completes a pod that is being created (default tolerations and the like); may change and returns the pod. Pure. */
 export type AdmitPod = (pod: Pod, namespace: Namespace | undefined) => Pod;
 
-/** A request for a route of another room. */
+/** A request for a route of another room. `peerCertificateDer` is what the TLS peer proved to hold, not yet verified. */
 export interface ExtraRequest {
   readonly method: string;
   readonly path: string;
   readonly query: URLSearchParams;
   readonly body: Buffer;
-  readonly user: User;
+  readonly bearer?: string;
+  readonly peerCertificateDer?: Buffer;
   readonly remoteAddress: string;
 }
 
+/** `body` goes out as JSON, or as it is when `type` names its media type. */
 export interface ExtraReply {
   readonly code: number;
-  readonly type: string;
-  readonly body: string | Uint8Array;
+  readonly body: unknown;
+  readonly type?: string;
 }
 
 /** A path served by another room through the API's listener, such as joining. Rejections become Status answers. */
@@ -176,11 +180,11 @@ export interface ExtraRoute {
   readonly method: string;
   /** Exact path. */
   readonly path: string;
-  /** True lets everybody in; otherwise `authorize` is asked for the path. */
+  /** True lets everybody in, unauthenticated; otherwise `authorize` is asked for the path. */
   readonly anonymous: boolean;
   /** Largest body in bytes; default 64 KiB. */
   readonly maxBodyBytes?: number;
-  readonly handle: (request: ExtraRequest) => Promise<ExtraReply>;
+  handle(request: ExtraRequest): Promise<ExtraReply>;
 }
 
 /** One metric for `/metrics`. */

@@ -2,7 +2,7 @@ import { ApiError } from '../../protocol/status.ts';
 import { type ApiContext, existing, notAcceptable, type Target } from './context.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { negotiate } from './media.ts';
-import type { ListQuery } from './ports.ts';
+import type { PageRequest } from './ports.ts';
 import { includeObjectOf, type ListMeta, projectList, projectOne } from './projection.ts';
 import { type ListOptions, revisionOf } from './query.ts';
 import { selection } from './selection.ts';
@@ -43,10 +43,10 @@ export function list(
     'PartialObjectMetadataList',
   ]);
   if (accepted === undefined) throw notAcceptable();
-  const page = context.store.listObjects(target.spec.kind, listQuery(context, target, options));
+  const page = context.store.listObjects(target.spec.kind, pageRequest(context, target, options));
   const metadata: ListMeta = {
     resourceVersion: String(page.revision),
-    ...(page.continue === undefined ? {} : { continue: page.continue }),
+    ...(page.continueToken === undefined ? {} : { continue: page.continueToken }),
     ...(page.remaining === undefined ? {} : { remainingItemCount: page.remaining }),
   };
   const include = includeObjectOf(exchange.query);
@@ -54,20 +54,20 @@ export function list(
   return { object: projectList(target.spec, page.items, metadata, { as: accepted.as, include, nowMs }) };
 }
 
-function listQuery(context: ApiContext, target: Target, options: ListOptions): ListQuery {
+function pageRequest(context: ApiContext, target: Target, options: ListOptions): PageRequest {
   const { resourceVersion, resourceVersionMatch } = options;
   if (resourceVersion !== '') refuseFuture(context, resourceVersion);
   if (resourceVersionMatch === 'Exact' && revisionOf(resourceVersion) < context.store.revision)
     throw new ApiError('Expired', `The provided resource version ${resourceVersion} is no longer available.`);
   if (options.continue !== '' && resourceVersion !== '' && resourceVersion !== '0')
     throw new ApiError('BadRequest', 'specifying resource version is not allowed when using continue');
-  const filter = selection(target.spec, options.labelSelector, options.fieldSelector);
+  const matches = selection(target.spec, options.labelSelector, options.fieldSelector);
   return {
     ...(target.namespace === '' ? {} : { namespace: target.namespace }),
     // Version "0" means "whatever is at hand": Kubernetes then answers from its cache, whole.
     limit: resourceVersion === '0' ? 0 : options.limit,
-    ...(options.continue === '' ? {} : { continue: options.continue }),
-    ...(filter === undefined ? {} : { filter }),
+    ...(options.continue === '' ? {} : { continueToken: options.continue }),
+    ...(matches === undefined ? {} : { matches }),
   };
 }
 

@@ -1,5 +1,6 @@
+import type { IncomingMessage } from 'node:http';
 import { ApiError } from '../../protocol/status.ts';
-import { ANONYMOUS, unauthorized } from './authenticate.ts';
+import { bearerToken, peerCertificate } from './authenticate.ts';
 import { forbidden } from './authorize.ts';
 import { readBody } from './body.ts';
 import { type ApiContext, methodNotAllowed } from './context.ts';
@@ -7,12 +8,14 @@ import { discoveryAnswer, noSuchPath, openApiAnswer, versionAnswer } from './doc
 import type { Answer, Exchange, Handler } from './exchange.ts';
 import { nodeOverviews } from './node-overview.ts';
 import { parseResourcePath } from './path.ts';
-import type { ExtraRoute, Metric } from './ports.ts';
+import type { ExtraRoute, Metric, User } from './ports.ts';
 import { PROMETHEUS_TYPE, processMetrics, prometheusText } from './prometheus.ts';
 import { resourceAnswer } from './resources.ts';
 
 /** What the server hands over to find an answer with. */
 export interface RouteOptions {
+  /** Finds out who asks; rejects with Unauthorized or Forbidden. Not asked for paths that are open to everybody. */
+  readonly identify: (request: IncomingMessage) => Promise<User>;
   readonly context: ApiContext;
   readonly extraRoutes: readonly ExtraRoute[];
   /** Metrics of the other rooms, for `/metrics`. */
@@ -23,23 +26,23 @@ const EXTRA_BODY_BYTES = 64 * 1024;
 const OK: Answer = { text: 'ok', type: 'text/plain; charset=utf-8' };
 
 /** Paths anybody may read. */
-const PUBLIC: Readonly<Record<string, () => Answer>> = {
-  '/livez': () => OK,
-  '/readyz': () => OK,
-  '/healthz': () => OK,
-  '/version': versionAnswer,
-};
+const PUBLIC = new Map<string, () => Answer>([
+  ['/livez', () => OK],
+  ['/readyz', () => OK],
+  ['/healthz', () => OK],
+  ['/version', versionAnswer],
+]);
 
 /** The one table of paths: public ones, those of other rooms, documents, resources. Unknown callers get 401. */
 export function routes(options: RouteOptions): Handler {
   const { context, extraRoutes } = options;
   const extras = new Map(extraRoutes.map((route) => [`${route.method} ${route.path}`, route]));
-  return async (exchange) => {
-    const open = PUBLIC[exchange.path];
-    if (open !== undefined) return reading(exchange, open);
-    const extra = extras.get(`${exchange.method} ${exchange.path}`);
-    if (extra?.anonymous === true) return extraAnswer(exchange, extra);
-    if (exchange.user === ANONYMOUS) throw unauthorized();
+  return async (stranger) => {
+    const open = PUBLIC.get(stranger.path);
+    if (open !== undefined) return reading(stranger, open);
+    const extra = extras.get(`${stranger.method} ${stranger.path}`);
+    if (extra?.anonymous === true) return extraAnswer(stranger, extra);
+    const exchange = { ...stranger, user: await options.identify(stranger.request) };
     const resource = parseResourcePath(exchange.path);
     if (resource !== undefined) return resourceAnswer(context, exchange, resource);
     demandPath(context, exchange);
@@ -76,10 +79,23 @@ function demandPath(context: ApiContext, exchange: Exchange): void {
 }
 
 async function extraAnswer(exchange: Exchange, route: ExtraRoute): Promise<Answer> {
-  const { method, path, query, user, request } = exchange;
+  const { method, path, query, request } = exchange;
   if (exchange.upgrade !== undefined) throw new ApiError('BadRequest', 'this path takes no upgrade');
   const body = await readBody(request, route.maxBodyBytes ?? EXTRA_BODY_BYTES);
   const remoteAddress = request.socket.remoteAddress ?? '';
-  const reply = await route.handle({ method, path, query, body, user, remoteAddress });
-  return { text: reply.body, type: reply.type, code: reply.code };
+  const bearer = bearerToken(request);
+  const der = peerCertificate(request);
+  const reply = await route.handle({
+    method,
+    path,
+    query,
+    body,
+    remoteAddress,
+    ...(bearer === undefined ? {} : { bearer }),
+    ...(der === undefined ? {} : { peerCertificateDer: der }),
+  });
+  if (reply.type === undefined)
+    return { text: `${JSON.stringify(reply.body)}\n`, type: 'application/json', code: reply.code };
+  const text = reply.body instanceof Uint8Array ? reply.body : String(reply.body);
+  return { text, type: reply.type, code: reply.code };
 }

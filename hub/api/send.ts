@@ -1,7 +1,7 @@
 import { ApiError, type Status } from '../../protocol/status.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { negotiate, type Projection } from './media.ts';
-import { toYaml } from './yaml.ts';
+import { toYaml } from '../../kit/yaml.ts';
 
 const ANY: readonly Projection[] = [
   'object',

@@ -6,7 +6,7 @@ import type { Clock } from '../../kit/clock.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { KindSpec } from '../../protocol/kinds/kind.ts';
 import { ApiError } from '../../protocol/status.ts';
-import { ANONYMOUS, authenticate, impersonated, unauthorized } from './authenticate.ts';
+import { ANONYMOUS, authenticate, impersonated } from './authenticate.ts';
 import { forbidden, mastersOnly } from './authorize.ts';
 import type { Exchange, Handler, Upgrade } from './exchange.ts';
 import type {
@@ -84,6 +84,7 @@ export class ApiServer {
     const encoder = new EventEncoder();
     const authorize = this.#authorize;
     this.#handle = routes({
+      identify: (request) => this.#userOf(request),
       context: {
         kinds,
         resources,
@@ -207,8 +208,7 @@ export class ApiServer {
       warnings: [],
     };
     try {
-      const user = await this.#userOf(request);
-      send(exchange, await this.#handle({ ...exchange, user }));
+      send(exchange, await this.#handle(exchange));
     } catch (error) {
       this.#refuse(exchange, error);
     }
@@ -218,7 +218,6 @@ export class ApiServer {
     const user = await authenticate(request, this.#options.tokens);
     const other = impersonated(request);
     if (other === undefined) return user;
-    if (user === ANONYMOUS) throw unauthorized();
     const wanted = [
       { verb: 'impersonate', group: '', version: 'v1', resource: 'users', name: other.name },
       ...other.groups.map((name) => ({
