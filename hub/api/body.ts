@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import { ApiError } from '../../protocol/status.ts';
 import { fromYaml } from '../../kit/yaml.ts';
+import { ApiError } from '../../protocol/status.ts';
 
 /** Largest request body in bytes, as in Kubernetes. */
 export const MAX_BODY_BYTES = 3 * 1024 * 1024;

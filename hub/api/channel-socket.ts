@@ -98,7 +98,10 @@ function keepAlive(socket: WebSocket, clock: Clock): Timer {
   let missed = 0;
   let timer: Timer;
   const beat = (): void => {
-    if (missed >= 2) return socket.terminate();
+    if (missed >= 2) {
+      socket.terminate();
+      return;
+    }
     missed++;
     socket.ping();
     timer = clock.after(PING_MS, beat);

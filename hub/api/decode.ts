@@ -1,5 +1,9 @@
 import { apiVersionOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import { schemaOf } from '../../protocol/schema/builtin.ts';
+import { checkFields as findFieldErrors } from '../../protocol/schema/check.ts';
+import { duplicateFields } from '../../protocol/schema/duplicates.ts';
+import { pruneFields } from '../../protocol/schema/prune.ts';
 import { ApiError } from '../../protocol/status.ts';
 import { isRecord, mediaTypeOf, parseText, readBody } from './body.ts';
 import type { ApiContext } from './context.ts';
@@ -40,7 +44,7 @@ export async function readValue(exchange: Exchange, schema: SchemaPort): Promise
   const text = bytes.toString('utf8');
   const value = parseText(text, format);
   if (!isRecord(value)) throw new ApiError('BadRequest', 'the request body is not an object');
-  return { value, duplicates: format === 'json' ? schema.duplicates(text) : [] };
+  return { value, duplicates: format === 'json' ? duplicateFields(text) : [] };
 }
 
 /**
@@ -57,15 +61,12 @@ export async function readObject(
   const body = await readValue(exchange, context.schema);
   if (body === undefined) throw new ApiError('BadRequest', 'the request body is empty');
   checkKind(spec, body.value);
-  const refused = checkFields(context, exchange, spec, body, mode);
-  if (refused !== undefined) {
-    const version = spec.version;
-    throw new ApiError(
-      'BadRequest',
-      `${spec.kind} in version "${version}" cannot be handled as a ${spec.kind}: ${refused}`,
-    );
-  }
-  return inNamespace(spec, body.value, namespace);
+  const fields = checkFields(exchange, spec, body, mode);
+  if (fields.ok) return inNamespace(spec, fields.value, namespace);
+  throw new ApiError(
+    'BadRequest',
+    `${spec.kind} in version "${spec.version}" cannot be handled as a ${spec.kind}: ${fields.why}`,
+  );
 }
 
 function checkKind(spec: KindSpec, value: Record<string, unknown>): void {
@@ -85,21 +86,28 @@ function checkKind(spec: KindSpec, value: Record<string, unknown>): void {
   value['apiVersion'] = expected;
 }
 
-/** Why the fields are refused, or undefined; drops unknown fields and warns by the mode. */
+/** The value with known fields only, or why it is refused. */
+export type CheckedFields =
+  | { readonly ok: true; readonly value: Record<string, unknown> }
+  | { readonly ok: false; readonly why: string };
+
+/** Compares a body with its kind's schema; what `mode` lets pass becomes warnings and is dropped. */
 export function checkFields(
-  context: ApiContext,
   exchange: Exchange,
   spec: KindSpec,
   body: DecodedBody,
   mode: WriteQuery['fieldValidation'],
-): string | undefined {
-  const findings = context.schema.check(spec, body.value);
-  if (findings.types.length > 0) return findings.types.join(', ');
-  const strict = [...findings.strict, ...body.duplicates];
-  if (strict.length === 0 || mode === 'Ignore') return undefined;
-  if (mode === 'Strict') return `strict decoding error: ${strict.join(', ')}`;
-  exchange.warnings.push(...strict);
-  return undefined;
+): CheckedFields {
+  const schema = schemaOf(apiVersionOf(spec), spec.kind);
+  if (schema === undefined) return { ok: true, value: body.value };
+  const { unknown, typeErrors } = findFieldErrors(schema, body.value);
+  if (typeErrors.length > 0) return { ok: false, why: typeErrors.join(', ') };
+  const strict = [...unknown, ...body.duplicates];
+  if (strict.length > 0 && mode === 'Strict')
+    return { ok: false, why: `strict decoding error: ${strict.join(', ')}` };
+  if (mode === 'Warn') exchange.warnings.push(...strict);
+  const value = pruneFields(schema, body.value);
+  return isRecord(value) ? { ok: true, value } : { ok: false, why: 'not an object' };
 }
 
 function inNamespace(spec: KindSpec, value: Record<string, unknown>, namespace: string): KubeObject {

@@ -5,7 +5,7 @@ import type { ApiContext, Target } from './context.ts';
 import { readValue } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { negotiate } from './media.ts';
-import type { Deleted, WriteOptions } from './ports.ts';
+import type { WriteOptions } from './ports.ts';
 import { projectList } from './projection.ts';
 import { count, dryRunOf, listOptions } from './query.ts';
 import { selection } from './selection.ts';
@@ -19,20 +19,16 @@ const POLICIES = new Set(['Background', 'Foreground', 'Orphan']);
 export async function remove(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
   const options = await deleteOptions(context, exchange);
   const { spec, namespace, name } = target;
-  const deleted = await context.store.deleteObject(spec.kind, namespace, name, options);
-  return { object: deletedAnswer(target, deleted) };
-}
-
-function deletedAnswer(target: Target, { object, gone }: Deleted): object {
-  const { spec } = target;
+  const { object, removed } = await context.store.deleteObject(spec.kind, namespace, name, options);
   // Kubernetes answers pods with the object in any case, and clients read the grace period from it.
-  if (!gone || spec.kind === 'Pod') return object;
-  return successStatus({
+  if (!removed || spec.kind === 'Pod') return { object };
+  const details = {
     name: object.metadata.name,
     ...(spec.group === '' ? {} : { group: spec.group }),
     kind: spec.plural,
     uid: object.metadata.uid,
-  });
+  };
+  return { object: successStatus(details) };
 }
 
 /** Answers a DELETE of a collection with the list of what it deleted. */
@@ -41,26 +37,13 @@ export async function removeAll(context: ApiContext, exchange: Exchange, target:
   const query = listOptions(exchange.query);
   const matches = selection(spec, query.labelSelector, query.fieldSelector);
   const options = await deleteOptions(context, exchange);
-  const page = context.store.listObjects(spec.kind, {
-    ...(target.namespace === '' ? {} : { namespace: target.namespace }),
-    ...(matches === undefined ? {} : { matches }),
-  });
-  const deleted = [];
-  for (const { metadata } of page.items) {
-    try {
-      const one = { ...options, uid: metadata.uid };
-      const done = await context.store.deleteObject(spec.kind, metadata.namespace ?? '', metadata.name, one);
-      deleted.push(done.object);
-    } catch (error) {
-      // Another's deletion got there first: that is what was asked for.
-      if (!(error instanceof ApiError) || (error.reason !== 'NotFound' && error.reason !== 'Conflict'))
-        throw error;
-    }
-  }
+  const namespace = target.namespace === '' ? undefined : target.namespace;
+  const removals = await context.store.deleteCollection(spec.kind, namespace, options, matches);
   const as = negotiate(exchange.request.headers.accept)?.as ?? 'object';
   const metadata = { resourceVersion: String(context.store.revision) };
   const nowMs = context.clock.nowMs();
-  return { object: projectList(spec, deleted, metadata, { as, include: 'Metadata', nowMs }) };
+  const objects = removals.map((removal) => removal.object);
+  return { object: projectList(spec, objects, metadata, { as, include: 'Metadata', nowMs }) };
 }
 
 /** Options from the body (DeleteOptions) or, field by field, from the query. */

@@ -40,8 +40,7 @@ export function discoveryAnswer(
   const [root, first, second, third] = exchange.path.split('/').filter((s) => s !== '');
   if (root !== 'api' && root !== 'apis') return undefined;
   if (first === undefined) return rootAnswer(exchange, resources, root);
-  if (root === 'api')
-    return second === undefined ? found(apiResourceList(resources, '', first)) : undefined;
+  if (root === 'api') return second === undefined ? found(apiResourceList(resources, '', first)) : undefined;
   if (second === undefined) return found(apiGroup(resources, first));
   return third === undefined ? found(apiResourceList(resources, first, second)) : undefined;
 }

@@ -103,9 +103,7 @@ class Bridge {
     this.#ended = true;
     this.#connected();
     const status = Buffer.from(JSON.stringify(execStatus(end)));
-    void this.#held
-      .then(() => this.#socket?.send(ERROR, status))
-      .then(() => this.#socket?.close());
+    void this.#held.then(() => this.#socket?.send(ERROR, status)).then(() => this.#socket?.close());
   };
 
   /** From the client. */

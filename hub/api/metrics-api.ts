@@ -29,14 +29,16 @@ export function metricsAnswer(
   const options = listOptions(exchange.query);
   if (options.watch) throw methodNotAllowed();
   const matches = selectionOf(context, source.kind, options.labelSelector, options.fieldSelector);
-  const query = path.namespace === undefined ? {} : { namespace: path.namespace };
-  const { items } = context.store.listObjects(source.kind, { ...query, ...(matches ? { matches } : {}) });
+  const all = context.store.listObjects(source.kind, path.namespace).items;
+  const items = matches === undefined ? all : all.filter(matches);
   return {
     object: {
       kind: `${source.metricsKind}List`,
       apiVersion: API_VERSION,
       metadata: {},
-      items: items.map((object) => source.metrics(context, object as Node & Pod)).filter((m) => m !== undefined),
+      items: items
+        .map((object) => source.metrics(context, object as Node & Pod))
+        .filter((m) => m !== undefined),
     },
   };
 }
@@ -50,12 +52,7 @@ interface Source {
 const NODES: Source = { kind: 'Node', metricsKind: 'NodeMetrics', metrics: nodeMetrics };
 const PODS: Source = { kind: 'Pod', metricsKind: 'PodMetrics', metrics: podMetrics };
 
-function selectionOf(
-  context: ApiContext,
-  kind: string,
-  labels: string,
-  fields: string,
-): Filter | undefined {
+function selectionOf(context: ApiContext, kind: string, labels: string, fields: string): Filter | undefined {
   const spec = context.kinds.find((k) => k.kind === kind);
   return spec === undefined ? undefined : selection(spec, labels, fields);
 }
@@ -65,7 +62,10 @@ function one(context: ApiContext, source: Source, namespace: string, name: strin
   const metrics = object === undefined ? undefined : source.metrics(context, object as Node & Pod);
   if (metrics === undefined) {
     const plural = source.kind === 'Node' ? 'nodes' : 'pods';
-    throw notFound({ kind: source.metricsKind, group: 'metrics.k8s.io', plural }, `${prefix(namespace)}${name}`);
+    throw notFound(
+      { kind: source.metricsKind, group: 'metrics.k8s.io', plural },
+      `${prefix(namespace)}${name}`,
+    );
   }
   return { object: metrics };
 }

@@ -20,13 +20,13 @@ export interface NodeOverview {
 /** All nodes with what they live through now: what `cox top` prints. */
 export function nodeOverviews(context: ApiContext): NodeOverview[] {
   const counts = new Map<string, number>();
-  for (const object of context.store.listObjects('Pod', {}).items) {
+  for (const object of context.store.listObjects('Pod').items) {
     const { spec, status } = object as Pod;
     if (spec.nodeName === undefined || status?.phase === 'Succeeded' || status?.phase === 'Failed') continue;
     counts.set(spec.nodeName, (counts.get(spec.nodeName) ?? 0) + 1);
   }
   return context.store
-    .listObjects('Node', {})
+    .listObjects('Node')
     .items.map((object) => overview(context, object as Node, counts.get(object.metadata.name) ?? 0));
 }
 

@@ -1,16 +1,16 @@
 import type { KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError, conflict, invalid } from '../../protocol/status.ts';
-import { applyJsonPatch } from './json-patch.ts';
 import { isRecord, mediaTypeOf, parseText, readBody } from './body.ts';
 import { type ApiContext, existing, type Target } from './context.ts';
 import { checkFields } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';
+import { applyJsonPatch } from './json-patch.ts';
 import { mergePatch } from './merge-patch.ts';
 import type { SchemaPort } from './ports.ts';
 import { writeQuery } from './query.ts';
 import { shown } from './read.ts';
-import { type Part, replace } from './write.ts';
+import type { Part } from './write.ts';
 
 /** What makes the next state out of the newest one; throws ApiError when it does not fit. */
 export type Patch = (current: unknown) => unknown;
@@ -59,11 +59,13 @@ export async function patch(
       throw unusable('the patched object has no metadata');
     exchange.warnings.length = 0; // a retry would say everything twice
     const body = { value: patched, duplicates: [] };
-    const refused = checkFields(context, exchange, target.spec, body, options.fieldValidation);
-    if (refused !== undefined) throw unusable(refused);
-    return checked(target, current, patched as unknown as KubeObject);
+    const fields = checkFields(exchange, target.spec, body, options.fieldValidation);
+    if (!fields.ok) throw unusable(fields.why);
+    return checked(target, current, fields.value as unknown as KubeObject);
   };
-  const updated = await replace(context, target, part, options.dryRun, next);
+  const { spec, namespace, name } = target;
+  const { dryRun } = options;
+  const updated = await context.store.modifyObject(spec.kind, namespace, name, next, { part, dryRun });
   return { object: shown(context, exchange, target, updated) };
 }
 
@@ -86,7 +88,10 @@ function checked(target: Target, current: KubeObject, patched: KubeObject): Kube
       `the name of the object (${after.name}) does not match the name on the URL (${name})`,
     );
   if ((after.namespace ?? '') !== (before.namespace ?? ''))
-    throw new ApiError('BadRequest', 'the namespace of the object does not match the namespace on the request');
+    throw new ApiError(
+      'BadRequest',
+      'the namespace of the object does not match the namespace on the request',
+    );
   if (after.uid !== before.uid)
     throw conflict(
       spec,

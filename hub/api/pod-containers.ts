@@ -13,8 +13,7 @@ export function chooseContainer(pod: Pod, wanted: string): string {
   const [first] = containers;
   if (first !== undefined && containers.length === 1) return first.name;
   const names = (list: readonly { name: string }[]): string => `[${list.map((c) => c.name).join(' ')}]`;
-  const inits =
-    initContainers.length === 0 ? '' : ` or one of the init containers: ${names(initContainers)}`;
+  const inits = initContainers.length === 0 ? '' : ` or one of the init containers: ${names(initContainers)}`;
   throw new ApiError(
     'BadRequest',
     `a container name must be specified for pod ${name}, choose one of: ${names(containers)}${inits}`,
@@ -30,16 +29,16 @@ export function demandLog(pod: Pod, container: string, previous: boolean): void 
   const earlier = status?.lastState?.terminated !== undefined;
   if (previous) {
     if (earlier) return;
-    throw new ApiError('BadRequest', `previous terminated container "${container}" in pod "${name}" not found`);
+    throw new ApiError(
+      'BadRequest',
+      `previous terminated container "${container}" in pod "${name}" not found`,
+    );
   }
   const { running, terminated, waiting } = status?.state ?? {};
   if (running !== undefined || terminated !== undefined || earlier) return;
   const reason = waiting?.reason ?? 'ContainerCreating';
   const why = PULL_FAILURES.has(reason) ? 'trying and failing to pull image' : reason;
-  throw new ApiError(
-    'BadRequest',
-    `container "${container}" in pod "${name}" is waiting to start: ${why}`,
-  );
+  throw new ApiError('BadRequest', `container "${container}" in pod "${name}" is waiting to start: ${why}`);
 }
 
 function statusOf(pod: Pod, container: string): ContainerStatus | undefined {

@@ -1,6 +1,6 @@
+import type { Namespace } from '../../protocol/kinds/core.ts';
 import type { KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
-import type { Namespace } from '../../protocol/kinds/core.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Channel, StreamEnd } from '../../protocol/wire/frames.ts';
 import type { ExecRequest, LogRequest, PodUsage, Telemetry } from '../../protocol/wire/messages.ts';
@@ -56,11 +56,15 @@ export interface PageRequest {
   readonly matches?: (object: KubeObject) => boolean;
 }
 
-/** What a deletion came to. */
-export interface Deleted {
+/** Which part of an object a modification replaces. */
+export interface ModifyOptions extends WriteOptions {
+  readonly part?: 'spec' | 'status';
+}
+
+/** What a deletion came to: `removed` is false while a grace period or a finalizer keeps the object. */
+export interface Removal {
   readonly object: KubeObject;
-  /** False while a grace period or a finalizer keeps it. */
-  readonly gone: boolean;
+  readonly removed: boolean;
 }
 
 /**
@@ -70,28 +74,41 @@ export interface Deleted {
 export interface StorePort {
   readonly revision: number;
   getObject(kind: string, namespace: string, name: string): KubeObject | undefined;
-  listObjects(kind: string, page: PageRequest): ListPage;
-  /** Tells `listener` each change after `fromRevision`, in order. Throws ApiError `Expired` when it is too old. */
+  /** Everything, of one namespace when it is given and not empty, by namespace and name. */
+  listObjects(
+    kind: string,
+    namespace?: string,
+  ): { readonly items: readonly KubeObject[]; readonly revision: number };
+  listPage(kind: string, request: PageRequest): ListPage;
+  /** Tells each change after `fromRevision`, in order, past ones at once. Throws ApiError `Expired` when it is too old. */
   watch(kind: string, fromRevision: number, listener: (change: Change) => void): () => void;
   createObject(kind: string, object: KubeObject, options: WriteOptions): Promise<KubeObject>;
+  /** Replaces everything but status; no resourceVersion in the object means any. */
   updateObject(kind: string, object: KubeObject, options: WriteOptions): Promise<KubeObject>;
   updateStatusObject(kind: string, object: KubeObject, options: WriteOptions): Promise<KubeObject>;
+  /** Writes what `change` makes of the newest state, with nothing in between; rejects with what it throws. */
+  modifyObject(
+    kind: string,
+    namespace: string,
+    name: string,
+    change: (current: KubeObject) => KubeObject,
+    options: ModifyOptions,
+  ): Promise<KubeObject>;
   deleteObject(
     kind: string,
     namespace: string,
     name: string,
     options: DeleteOptions & WriteOptions,
-  ): Promise<Deleted>;
+  ): Promise<Removal>;
+  /** Deletes what matches, of one namespace when given; one that is gone meanwhile is fine. */
+  deleteCollection(
+    kind: string,
+    namespace: string | undefined,
+    options: DeleteOptions & WriteOptions,
+    matches?: (object: KubeObject) => boolean,
+  ): Promise<Removal[]>;
   /** Sets spec.nodeName of a pod once. */
   bind(namespace: string, podName: string, podUid: string, nodeName: string): Promise<void>;
-}
-
-/** A typed finding about a request body. */
-export interface FieldFindings {
-  /** `unknown field "spec.replicaz"`, `duplicate field "a"`. */
-  readonly strict: readonly string[];
-  /** Wrong JSON types: refused in every mode. */
-  readonly types: readonly string[];
 }
 
 /** What a protobuf body held. */
@@ -106,12 +123,8 @@ export interface Decoded {
 export interface SchemaPort {
   /** Reads a `k8s\0` envelope; throws ApiError BadRequest on malformed bytes or an unknown type. */
   decodeProtobuf(bytes: Uint8Array): Decoded;
-  /** Keys given twice in a JSON text, as `duplicate field "a.b"`. */
-  duplicates(json: string): readonly string[];
   /** Applies a strategic merge patch for the kind; throws ApiError. Leaves its arguments alone. */
   strategicMerge(spec: KindSpec, current: KubeObject, patch: Record<string, unknown>): unknown;
-  /** Checks `body` against the kind's schema and drops what the schema does not know, in place. */
-  check(spec: KindSpec, body: unknown): FieldFindings;
   /** OpenAPI v3 document of one group version path (`api/v1`, `apis/apps/v1`); undefined when not served. */
   openApi(path: string): { readonly hash: string; readonly json: string } | undefined;
   /** Paths with a document. */

@@ -31,19 +31,14 @@ export function shown(
 }
 
 /** Answers a list, one page of it when the client sets a limit. */
-export function list(
-  context: ApiContext,
-  exchange: Exchange,
-  target: Target,
-  options: ListOptions,
-): Answer {
+export function list(context: ApiContext, exchange: Exchange, target: Target, options: ListOptions): Answer {
   const accepted = negotiate(exchange.request.headers.accept, [
     'object',
     'Table',
     'PartialObjectMetadataList',
   ]);
   if (accepted === undefined) throw notAcceptable();
-  const page = context.store.listObjects(target.spec.kind, pageRequest(context, target, options));
+  const page = context.store.listPage(target.spec.kind, pageRequest(context, target, options));
   const metadata: ListMeta = {
     resourceVersion: String(page.revision),
     ...(page.continueToken === undefined ? {} : { continue: page.continueToken }),

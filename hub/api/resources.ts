@@ -2,8 +2,8 @@ import { notFound } from '../../protocol/status.ts';
 import { type ApiContext, demand, methodNotAllowed, type Target } from './context.ts';
 import { remove, removeAll } from './delete.ts';
 import { noSuchPath } from './documents.ts';
-import { execOrAttach } from './exec.ts';
 import type { Answer, Exchange } from './exchange.ts';
+import { execOrAttach } from './exec.ts';
 import { log } from './log.ts';
 import { metricsAnswer } from './metrics-api.ts';
 import { patch } from './patch.ts';
@@ -70,9 +70,9 @@ function single(context: ApiContext, exchange: Exchange, target: Target): Promis
     case 'get':
       return get(context, exchange, target);
     case 'update':
-      return update(context, exchange, target, 'main');
+      return update(context, exchange, target, 'spec');
     case 'patch':
-      return patch(context, exchange, target, 'main');
+      return patch(context, exchange, target, 'spec');
     case 'delete':
       return remove(context, exchange, target);
   }

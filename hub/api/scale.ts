@@ -6,7 +6,6 @@ import { readValue } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { readPatch } from './patch.ts';
 import { writeQuery } from './query.ts';
-import { replace } from './write.ts';
 
 /** The parts of a workload that its Scale shows. */
 interface Scalable extends KubeObject {
@@ -21,18 +20,22 @@ export async function scale(context: ApiContext, exchange: Exchange, target: Tar
   if (exchange.method === 'GET') return { object: scaleOf(existing(context, target)) };
   const next = await nextScale(context, exchange, target);
   const { dryRun } = writeQuery(exchange.query, 'UpdateOptions');
-  const updated = await replace(context, target, 'main', dryRun, (current) => {
+  const change = (current: KubeObject): KubeObject => {
     const wanted = next(scaleOf(current));
     const metadata = isRecord(wanted['metadata']) ? wanted['metadata'] : {};
     const version = metadata['resourceVersion'];
-    const resourceVersion = typeof version === 'string' ? version : current.metadata.resourceVersion;
+    const resourceVersion = typeof version === 'string' ? version : '';
+    const replicas = replicasOf(wanted, target.name);
     const { spec } = current as Scalable;
-    return {
+    const scaled: Scalable = {
       ...current,
-      spec: { ...spec, replicas: replicasOf(wanted, target.name) },
+      spec: { ...spec, replicas },
       metadata: { ...current.metadata, resourceVersion },
-    } as KubeObject;
-  });
+    };
+    return scaled;
+  };
+  const { spec, namespace, name } = target;
+  const updated = await context.store.modifyObject(spec.kind, namespace, name, change, { dryRun });
   return { object: scaleOf(updated) };
 }
 

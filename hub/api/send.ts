@@ -1,14 +1,9 @@
-import { ApiError, type Status } from '../../protocol/status.ts';
+import { toYaml } from '../../kit/yaml.ts';
+import type { ApiError, Status } from '../../protocol/status.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { negotiate, type Projection } from './media.ts';
-import { toYaml } from '../../kit/yaml.ts';
 
-const ANY: readonly Projection[] = [
-  'object',
-  'Table',
-  'PartialObjectMetadata',
-  'PartialObjectMetadataList',
-];
+const ANY: readonly Projection[] = ['object', 'Table', 'PartialObjectMetadata', 'PartialObjectMetadataList'];
 
 /** Writes an answer in the form the client accepts. Handlers have projected objects already (Table and so on). */
 export function send(exchange: Exchange, answer: Answer): void {
@@ -72,5 +67,5 @@ function write(
 /** A header must hold visible ASCII: everything else is escaped. */
 function quoted(text: string): string {
   const escaped = text.replace(/["\\]/g, (c) => `\\${c}`);
-  return `"${escaped.replace(/[^\x20-\x7e]/g, (c) => "?")}"`;
+  return `"${escaped.replace(/[^\x20-\x7e]/g, '?')}"`;
 }

@@ -14,7 +14,11 @@ export interface WatchEvent {
  * The event a watcher with this filter sees of a change: entering the selection is ADDED, leaving it DELETED (the state
  * before, with the leaving change's version). Undefined when the change is none of its business. Pure.
  */
-export function eventOf(change: Change, namespace: string, filter: Filter | undefined): WatchEvent | undefined {
+export function eventOf(
+  change: Change,
+  namespace: string,
+  filter: Filter | undefined,
+): WatchEvent | undefined {
   const { object, previous, type } = change;
   if (namespace !== '' && object.metadata.namespace !== namespace) return undefined;
   const before = type !== 'added' && (filter?.(previous ?? object) ?? true);

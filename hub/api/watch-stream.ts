@@ -56,6 +56,11 @@ export class WatchStream {
       const event = eventOf(change, namespace, filter);
       if (event !== undefined) this.#take(event);
     });
+    // The past alone may have been too much for the reader.
+    if (this.#ended) {
+      this.#unsubscribe();
+      return;
+    }
     this.#initial = filter === undefined ? items : items.filter(filter);
     if (markInitialEnd) this.#initialRevision = revision;
     if (this.#options.bookmarks) this.#bookmarkLater();

@@ -10,12 +10,7 @@ import { WatchStream } from './watch-stream.ts';
 const MIN_DEFAULT_TIMEOUT_MS = 30 * 60_000;
 
 /** Answers a watch. The response's head goes out at once; the stream ends by timeout, client, or server stop. */
-export function watch(
-  context: ApiContext,
-  exchange: Exchange,
-  target: Target,
-  options: ListOptions,
-): Answer {
+export function watch(context: ApiContext, exchange: Exchange, target: Target, options: ListOptions): Answer {
   const { spec } = target;
   if (exchange.upgrade !== undefined)
     throw new ApiError('BadRequest', 'watching over WebSocket is not supported; use plain HTTP');
@@ -75,8 +70,7 @@ function begin(
     if (from > store.revision)
       throw new ApiError('Expired', `too old resource version: ${from} (${store.revision})`);
     const initial = fromNow || options.sendInitialEvents;
-    const namespace = target.namespace === '' ? {} : { namespace: target.namespace };
-    const items = initial ? store.listObjects(target.spec.kind, namespace).items : [];
+    const items = initial ? store.listObjects(target.spec.kind, target.namespace).items : [];
     stream.begin(initial ? store.revision : from, items);
     return undefined;
   } catch (error) {
