@@ -1,4 +1,4 @@
-import { jsonEqual } from '../equal.ts';
+import { jsonEqual } from '../json.ts';
 import { ageColumn, nameColumn, orNone, text, wide } from '../print/cells.ts';
 import { forbidden, unless } from '../validate/field-errors.ts';
 import { validateTaints } from '../validate/placement.ts';

@@ -1,3 +1,4 @@
+import { isRecord } from '../json.ts';
 import { parseQuantity, QUANTITY_ERROR } from '../quantity.ts';
 import {
   type FieldType,
@@ -82,10 +83,6 @@ function checkMap(walk: Walk, type: FieldType & { is: 'map' }, value: unknown, p
 }
 
 const join = (path: string, name: string): string => (path === '' ? name : `${path}.${name}`);
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
 
 function mismatch(walk: Walk, value: unknown, goTypeName: string, place: Place): void {
   const where = place.struct === '' ? 'Go value' : `Go struct field ${place.struct}.${place.stack}`;

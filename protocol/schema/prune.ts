@@ -1,3 +1,4 @@
+import { isRecord } from '../json.ts';
 import type { FieldType, Schema, StructType, TypeSource } from './types.ts';
 
 /**
@@ -62,8 +63,4 @@ function emptyValue(type: FieldType): unknown {
     default:
       return '';
   }
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

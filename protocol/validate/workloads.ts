@@ -1,4 +1,4 @@
-import { jsonEqual } from '../equal.ts';
+import { jsonEqual } from '../json.ts';
 import type { FieldError } from '../kinds/kind.ts';
 import type { Loose } from '../kinds/loose.ts';
 import type { LabelSelector } from '../kinds/meta.ts';
