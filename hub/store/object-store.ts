@@ -1,0 +1,237 @@
+import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import { ApiError } from '../../protocol/status.ts';
+import type { Change } from '../cluster.ts';
+import type { HistoryLimits } from './history.ts';
+import { systemIds } from './ids.ts';
+import { deepFreeze } from './json.ts';
+import { type ListPage, ListPages, type ObjectList, type PageRequest } from './list-pages.ts';
+import { readEntries } from './load.ts';
+import { Memory } from './memory.ts';
+import { type PlanContext, require, type Step } from './plan.ts';
+import { type ObjectInput, planCreate } from './plan-create.ts';
+import { planDelete } from './plan-delete.ts';
+import { planBind, planStatusUpdate, planUpdate } from './plan-update.ts';
+import type {
+  ModifyOptions,
+  Removal,
+  RemoveOptions,
+  StoreOptions,
+  UpdateOptions,
+  WriteOptions,
+} from './store-options.ts';
+import { type Outcome, storageKey, WriteQueue } from './write-queue.ts';
+
+const HISTORY: HistoryLimits = { changes: 10_000, bytes: 8 * 1024 * 1024 };
+
+/**
+ * The store by names of kinds, as the API uses it: also kinds that no type of the tree describes. Reads are synchronous, objects
+ * deep-frozen and shared. A write is durable before it is visible, and visible before it resolves; all writes have one order,
+ * which revisions count. All writes reject with ApiError; a kind that is not in the table is NotFound.
+ */
+export class ObjectStore {
+  readonly #kinds: ReadonlyMap<string, KindSpec>;
+  readonly #memory: Memory;
+  readonly #writes: WriteQueue;
+  readonly #pages: ListPages;
+  readonly #context: PlanContext;
+  readonly #options: StoreOptions;
+
+  protected constructor(options: StoreOptions) {
+    this.#options = options;
+    this.#kinds = new Map(options.kinds.map((spec) => [spec.kind, spec]));
+    const { objects, revision } = readEntries(options.entries);
+    this.#memory = new Memory(objects, revision, options.history ?? HISTORY);
+    this.#pages = new ListPages(options.clock);
+    const publish = (change: Change, bytes: number): void => this.#memory.publish(change, bytes);
+    const { map, log } = options;
+    this.#writes = new WriteQueue({ commit: (changes) => map.commit(changes), publish, log }, revision);
+    this.#context = {
+      ids: options.ids ?? systemIds,
+      nowMs: () => options.clock.nowMs(),
+      newest: (kind, namespace, name) => this.newest(kind, namespace, name),
+    };
+  }
+
+  /** Settles the writes handed in, then closes the map. Later writes are ApiError ServiceUnavailable. */
+  async close(): Promise<void> {
+    await this.#writes.close();
+    this.#pages.close();
+    await this.#options.map.close();
+  }
+
+  get revision(): number {
+    return this.#memory.revision;
+  }
+
+  /** The kinds served, in the order given. */
+  get kinds(): readonly KindSpec[] {
+    return this.#options.kinds;
+  }
+
+  /** The visible object; the namespace of a cluster-wide kind does not matter. */
+  getObject(kind: string, namespace: string, name: string): KubeObject | undefined {
+    const where = this.#kinds.get(kind)?.namespaced === false ? '' : namespace;
+    return this.#memory.of(kind).get(`${where}/${name}`);
+  }
+
+  objectByUid(kind: string, uid: string): KubeObject | undefined {
+    return this.#memory.of(kind).byUid(uid);
+  }
+
+  /** Objects whose controller owner reference has this uid, by namespace and name. */
+  objectsOwnedBy(kind: string, ownerUid: string): readonly KubeObject[] {
+    return this.#memory.of(kind).ownedBy(ownerUid);
+  }
+
+  /** Pods bound to a node, by namespace and name. */
+  objectsOnNode(nodeName: string): readonly KubeObject[] {
+    return this.#memory.of('Pod').onNode(nodeName);
+  }
+
+  /** All objects of a kind, of one namespace when given and not empty, with the revision they were read at. */
+  listObjects(kind: string, namespace?: string): ObjectList {
+    return { items: this.#memory.of(kind).list(namespace), revision: this.revision };
+  }
+
+  /** Part of a list; the pages of one list are one state. Throws ApiError BadRequest or PageExpired for its token. */
+  listPage(kind: string, request: PageRequest): ListPage {
+    return this.#pages.page(kind, this.listObjects(kind, request.namespace), request);
+  }
+
+  /**
+   * Calls `listener` with every change after `fromRevision`, of one kind or of all: past ones before this returns, later ones
+   * as they become visible. Throws ApiError Expired when past ones are forgotten. Returns the way to stop. `listener` must not throw.
+   */
+  watch(kind: string | undefined, fromRevision: number, listener: (change: Change) => void): () => void {
+    return this.#memory.watch(kind, fromRevision, listener);
+  }
+
+  /** Calls `listener` for each new change of any kind, as `watch` does. Returns the way to stop. */
+  subscribe(listener: (change: Change) => void): () => void {
+    return this.#memory.subscribe(undefined, listener);
+  }
+
+  async createObject(kind: string, object: ObjectInput, options: WriteOptions = {}): Promise<KubeObject> {
+    const spec = this.#spec(kind);
+    return (await this.#write(() => planCreate(this.#context, spec, object), options)).object;
+  }
+
+  /** Replaces everything but status. No resourceVersion or uid in the object means any. */
+  async updateObject(kind: string, object: ObjectInput, options: UpdateOptions = {}): Promise<KubeObject> {
+    return (await this.#write(() => this.#planPart(kind, object, options), options)).object;
+  }
+
+  /** Replaces status only. */
+  async updateStatusObject(
+    kind: string,
+    object: ObjectInput,
+    options: WriteOptions = {},
+  ): Promise<KubeObject> {
+    return (await this.#write(() => this.#planPart(kind, object, { part: 'status' }), options)).object;
+  }
+
+  /**
+   * Hands the newest state, writes on their way included, to `change` and writes what it returns; undefined leaves the object
+   * alone. Nothing comes between, so there is no conflict unless the returned object asks for another resourceVersion or uid.
+   * `change` runs once, or again after a refused commit; what it throws is rejected with. Rejects with NotFound when absent.
+   */
+  async modifyObject(
+    kind: string,
+    namespace: string,
+    name: string,
+    change: (current: KubeObject) => ObjectInput | undefined,
+    options: ModifyOptions = {},
+  ): Promise<KubeObject> {
+    const spec = this.#spec(kind);
+    const plan = (): Step => {
+      const current = require(this.#context, spec, namespace, name);
+      const next = change(current);
+      return next === undefined
+        ? { type: 'none', spec, object: current }
+        : this.#planPart(kind, next, options);
+    };
+    return (await this.#write(plan, options)).object;
+  }
+
+  async deleteObject(
+    kind: string,
+    namespace: string,
+    name: string,
+    options: RemoveOptions = {},
+  ): Promise<Removal> {
+    const spec = this.#spec(kind);
+    const plan = (): Step => planDelete(this.#context, spec, namespace, name, options);
+    const { type, object } = await this.#write(plan, options);
+    return { object, removed: type === 'deleted' };
+  }
+
+  /** Deletes all objects, of one namespace when given, that match; one that is gone meanwhile is fine. Rejects with the first refusal. */
+  async deleteCollection(
+    kind: string,
+    namespace: string | undefined,
+    options: RemoveOptions = {},
+    matches: (object: KubeObject) => boolean = () => true,
+  ): Promise<Removal[]> {
+    const found = this.listObjects(kind, namespace).items.filter(matches);
+    const deletions = found.map(({ metadata }) =>
+      this.deleteObject(kind, metadata.namespace ?? '', metadata.name, { ...options, uid: metadata.uid }),
+    );
+    const removals: Removal[] = [];
+    for (const result of await Promise.allSettled(deletions)) {
+      if (result.status === 'fulfilled') removals.push(result.value);
+      else if (!isGone(result.reason)) throw result.reason;
+    }
+    return removals;
+  }
+
+  /** Sets spec.nodeName of this incarnation of a pod, once; Conflict when it is bound, being deleted or another. */
+  async bind(namespace: string, podName: string, podUid: string, nodeName: string): Promise<void> {
+    const pod = { namespace, name: podName, uid: podUid };
+    const spec = this.#spec('Pod');
+    await this.#write(() => planBind(this.#context, spec, pod, nodeName), {});
+  }
+
+  /** The newest state, also when it is still on its way to the disk. */
+  protected newest(kind: string, namespace: string, name: string): KubeObject | undefined {
+    const where = this.#kinds.get(kind)?.namespaced === false ? '' : namespace;
+    const onTheWay = this.#writes.onTheWay(storageKey(kind, where, name));
+    return onTheWay === undefined ? this.#memory.of(kind).get(`${where}/${name}`) : onTheWay.object;
+  }
+
+  #spec(kind: string): KindSpec {
+    const spec = this.#kinds.get(kind);
+    if (spec === undefined)
+      throw new ApiError('NotFound', 'the server could not find the requested resource');
+    return spec;
+  }
+
+  #planPart(kind: string, object: ObjectInput, options: ModifyOptions): Step {
+    const spec = this.#spec(kind);
+    if (options.part === 'status') return planStatusUpdate(this.#context, spec, object);
+    return planUpdate(this.#context, spec, object, options.subresource === 'finalize');
+  }
+
+  async #write(plan: () => Step, options: WriteOptions): Promise<Outcome> {
+    if (options.dryRun === true) return dryRun(plan());
+    const outcome = await this.#writes.submit(plan);
+    this.#options.log?.debug('object written', {
+      kind: outcome.object.kind,
+      key: `${outcome.object.metadata.namespace ?? ''}/${outcome.object.metadata.name}`,
+      change: outcome.type,
+      revision: outcome.object.metadata.resourceVersion,
+      user: options.user,
+    });
+    return outcome;
+  }
+}
+
+function dryRun({ type, object, previous }: Step): Outcome {
+  if (type === 'none') return { type, object };
+  object.metadata.resourceVersion = previous?.metadata.resourceVersion ?? '';
+  deepFreeze(object);
+  return { type, object };
+}
+
+const isGone = (error: unknown): boolean =>
+  error instanceof ApiError && (error.reason === 'NotFound' || error.reason === 'Conflict');

@@ -1,0 +1,118 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import { ApiError, conflict, notFound, type ResourceName } from '../../protocol/status.ts';
+import type { IdSource } from './ids.ts';
+
+/** What planning a write may look at: the newest state, writes on their way to the disk included. */
+export interface PlanContext {
+  readonly ids: IdSource;
+  nowMs(): number;
+  newest(kind: string, namespace: string, name: string): KubeObject | undefined;
+}
+
+/** An object seen generically: its parts beside metadata. */
+export type AnyObject = KubeObject & {
+  spec?: Record<string, unknown>;
+  status?: Record<string, unknown>;
+};
+
+/**
+ * What a write comes to. `object` is a fresh, still mutable state that lacks its resourceVersion; of a deletion the last state;
+ * of `none` the present object, untouched.
+ */
+export interface Step {
+  readonly type: 'added' | 'modified' | 'deleted' | 'none';
+  readonly spec: KindSpec;
+  readonly object: KubeObject;
+  readonly previous?: KubeObject;
+}
+
+const NAMESPACES: ResourceName = { plural: 'namespaces', group: '', kind: 'Namespace' };
+
+/** Refuses with NotFound or Forbidden when nothing may be created in the namespace. */
+export function requireOpenNamespace(
+  context: PlanContext,
+  spec: KindSpec,
+  namespace: string,
+  name: string,
+): void {
+  const found: AnyObject | undefined = context.newest('Namespace', '', namespace);
+  if (found === undefined) throw notFound(NAMESPACES, namespace);
+  if (found.metadata.deletionTimestamp === undefined && found.status?.['phase'] !== 'Terminating') return;
+  const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
+  const cause = {
+    reason: 'NamespaceTerminating',
+    message: `namespace ${namespace} is being terminated`,
+    field: 'metadata.namespace',
+  };
+  throw forbidden(spec, name, why, [cause]);
+}
+
+/** 403 as admission words it: `pods "x" is forbidden: why`. */
+export function forbidden(
+  resource: ResourceName,
+  name: string,
+  why: string,
+  causes?: { reason: string; message: string; field?: string }[],
+): ApiError {
+  const { plural, group } = resource;
+  const full = group === '' ? plural : `${plural}.${group}`;
+  const details = {
+    name,
+    ...(group === '' ? {} : { group }),
+    kind: plural,
+    ...(causes === undefined ? {} : { causes }),
+  };
+  return new ApiError('Forbidden', `${full} "${name}" is forbidden: ${why}`, details);
+}
+
+/** The present object; refuses with NotFound. */
+export function require(context: PlanContext, spec: KindSpec, namespace: string, name: string): KubeObject {
+  const found = context.newest(spec.kind, spec.namespaced ? namespace : '', name);
+  if (found === undefined) throw notFound(spec, name);
+  return found;
+}
+
+/** Refuses with Conflict when the caller acts on another incarnation or an older version; empty means any. */
+export function requireCurrent(
+  spec: KindSpec,
+  current: KubeObject,
+  wanted: { uid?: string | undefined; resourceVersion?: string | undefined },
+): void {
+  const { name, uid, resourceVersion } = current.metadata;
+  if (wanted.uid && wanted.uid !== uid) {
+    const why = `Precondition failed: UID in precondition: ${wanted.uid}, UID in object meta: ${uid}`;
+    throw conflict(spec, name, why);
+  }
+  if (wanted.resourceVersion && wanted.resourceVersion !== resourceVersion) throw conflict(spec, name);
+}
+
+/**
+ * Turns a wanted state into a step: nothing when it equals the present one, a deletion when that was waiting only for what
+ * the new state no longer has. Counts `generation` up when anything outside metadata and status differs.
+ */
+export function settle(spec: KindSpec, next: KubeObject, current: KubeObject): Step {
+  if (isDeepStrictEqual(next, current)) return { type: 'none', spec, object: current };
+  if (spec.hasGeneration && !isDeepStrictEqual(content(next), content(current)))
+    next.metadata.generation = (current.metadata.generation ?? 0) + 1;
+  return { type: isFinished(next) ? 'deleted' : 'modified', spec, object: next, previous: current };
+}
+
+function content(object: KubeObject): Record<string, unknown> {
+  return { ...object, metadata: undefined, status: undefined };
+}
+
+/** True when an object that is being deleted has nothing left to wait for. */
+export function isFinished(object: AnyObject): boolean {
+  const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata;
+  if (deletionTimestamp === undefined || deletionGracePeriodSeconds > 0 || finalizers.length > 0)
+    return false;
+  return object.kind !== 'Namespace' || namespaceFinalizers(object).length === 0;
+}
+
+/** `spec.finalizers` of a namespace. */
+export function namespaceFinalizers(namespace: AnyObject): readonly unknown[] {
+  const list = namespace.spec?.['finalizers'];
+  return Array.isArray(list) ? list : [];
+}

@@ -1,0 +1,49 @@
+import type { Clock } from '../../kit/clock.ts';
+import type { DurableMap } from '../../kit/durable-map.ts';
+import type { Logger } from '../../kit/logger.ts';
+import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import type { DeleteOptions } from '../cluster.ts';
+import type { HistoryLimits } from './history.ts';
+import type { IdSource } from './ids.ts';
+
+/** How a write is to be done. */
+export interface WriteOptions {
+  /** Plan and validate, store nothing, tell nobody; resolves to what would come of it. */
+  readonly dryRun?: boolean;
+  /** Who asks, for the debug log. */
+  readonly user?: string;
+}
+
+/** Options of `updateObject`. */
+export interface UpdateOptions extends WriteOptions {
+  /** `finalize`: `spec.finalizers` of a namespace may change; the main resource keeps them. */
+  readonly subresource?: 'finalize';
+}
+
+/** Options of `modifyObject`. */
+export interface ModifyOptions extends UpdateOptions {
+  /** Which part the new state replaces. Default `spec`: everything but status. */
+  readonly part?: 'spec' | 'status';
+}
+
+/** Options of `deleteObject` and `deleteCollection`. */
+export type RemoveOptions = DeleteOptions & WriteOptions;
+
+/** What a deletion came to: `removed` false when the object stays for its grace period or finalizers. */
+export interface Removal {
+  readonly object: KubeObject;
+  readonly removed: boolean;
+}
+
+export interface StoreOptions {
+  readonly kinds: readonly KindSpec[];
+  /** An open durable map and what it held. The store closes it. */
+  readonly map: Pick<DurableMap, 'commit' | 'close'>;
+  readonly entries: ReadonlyMap<string, unknown>;
+  readonly clock: Clock;
+  readonly ids?: IdSource;
+  readonly log?: Logger;
+  /** Past kept per kind for watches. Default 10,000 changes and 8 MiB. */
+  readonly history?: HistoryLimits;
+}

@@ -1,0 +1,187 @@
+import { DurableError } from '../../kit/durable-error.ts';
+import type { MapChange } from '../../kit/durable-map.ts';
+import type { Logger } from '../../kit/logger.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import { ApiError } from '../../protocol/status.ts';
+import type { Change } from '../cluster.ts';
+import { deepFreeze } from './json.ts';
+import type { Step } from './plan.ts';
+
+/** What a write came to, once durable and visible. */
+export interface Outcome {
+  readonly type: Step['type'];
+  readonly object: KubeObject;
+}
+
+/** Where writes go: the disk, and then everybody's sight. */
+export interface WriteSink {
+  commit(changes: readonly MapChange[]): Promise<void>;
+  /** Makes a durable change visible. `bytes` is the memory that its object does not share. */
+  publish(change: Change, bytes: number): void;
+  readonly log?: Logger | undefined;
+}
+
+interface Pending {
+  readonly plan: () => Step;
+  /** True when a refused commit has made it plan anew once. */
+  readonly again: boolean;
+  readonly step: Step;
+  /** Absent when the step changes nothing: it only waits for what it is based on. */
+  readonly change: Change | undefined;
+  readonly bytes: number;
+  readonly resolve: (outcome: Outcome) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Key of the stored promise never to hand out a revision up to its value again. No kind's name starts with `!`. */
+export const REVISIONS_KEY = '!revisions';
+/** How many revisions are promised at once; a stop skips the unused rest. */
+const RESERVED_REVISIONS = 100_000;
+const BATCH_WRITES = 1000;
+
+/** Key of an object in the durable map and in the queue: `Kind/namespace/name`. Pure. */
+export const storageKey = (kind: string, namespace: string, name: string): string =>
+  `${kind}/${namespace}/${name}`;
+
+const keyOf = (kind: string, object: KubeObject): string =>
+  storageKey(kind, object.metadata.namespace ?? '', object.metadata.name);
+
+/**
+ * Orders all writes. A write is planned at once against the newest state, writes still on their way included; gets its revision;
+ * is committed together with those waiting; and is then published and resolved, in order. A refused commit takes with it every
+ * write planned so far, because they may build on one another; those of kinds kept in memory only are planned anew.
+ */
+export class WriteQueue {
+  readonly #sink: WriteSink;
+  readonly #onTheWay = new Map<string, { revision: number; object: KubeObject | undefined }>();
+  #pending: Pending[] = [];
+  #revision: number;
+  #reservedThrough: number;
+  #busy = false;
+  #running: Promise<void> = Promise.resolve();
+  #closed = false;
+
+  /** `revision` is the newest that may ever have been handed out. */
+  constructor(sink: WriteSink, revision: number) {
+    this.#sink = sink;
+    this.#revision = revision;
+    this.#reservedThrough = revision;
+  }
+
+  /** The state of an object that is on its way: `{}` when it is on its way out, undefined when nothing is on its way. */
+  onTheWay(key: string): { readonly object?: KubeObject } | undefined {
+    const entry = this.#onTheWay.get(key);
+    if (entry === undefined) return undefined;
+    return entry.object === undefined ? {} : { object: entry.object };
+  }
+
+  /** Plans now, throws what the plan throws; resolves when the result is durable and visible. */
+  async submit(plan: () => Step): Promise<Outcome> {
+    if (this.#closed) throw new ApiError('ServiceUnavailable', 'the store is closed');
+    return new Promise<Outcome>((resolve, reject) => this.#stage(plan, false, resolve, reject));
+  }
+
+  /** Takes no more writes and resolves when those handed in are settled. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#running;
+  }
+
+  #stage(plan: () => Step, again: boolean, resolve: Pending['resolve'], reject: Pending['reject']): void {
+    const step = plan();
+    if (step.type === 'none') {
+      const { spec, object } = step;
+      if (!this.#onTheWay.has(keyOf(spec.kind, object))) resolve({ type: 'none', object });
+      else this.#push({ plan, again, step, change: undefined, bytes: 0, resolve, reject });
+      return;
+    }
+    this.#revision += 1;
+    const { type, spec, object, previous } = step;
+    object.metadata.resourceVersion = String(this.#revision);
+    const bytes = deepFreeze(object);
+    const base = { type, kind: spec.kind, revision: this.#revision, object };
+    const change: Change = previous === undefined ? base : { ...base, previous };
+    const now = type === 'deleted' ? undefined : object;
+    this.#onTheWay.set(keyOf(spec.kind, object), { revision: this.#revision, object: now });
+    this.#push({ plan, again, step, change, bytes, resolve, reject });
+  }
+
+  #push(pending: Pending): void {
+    this.#pending.push(pending);
+    if (this.#busy) return;
+    this.#busy = true;
+    this.#running = this.#run();
+  }
+
+  async #run(): Promise<void> {
+    // Leave the caller's stack, so that writes of the same instant share a commit and nobody is resolved synchronously.
+    await Promise.resolve();
+    while (this.#pending.length > 0) {
+      const batch = this.#pending.splice(0, BATCH_WRITES);
+      try {
+        await this.#commit(batch);
+      } catch (error) {
+        this.#refuse([...batch, ...this.#pending.splice(0)], error);
+        continue;
+      }
+      for (const pending of batch) this.#publish(pending);
+    }
+    this.#busy = false;
+  }
+
+  async #commit(batch: readonly Pending[]): Promise<void> {
+    const changes = new Map<string, unknown>();
+    let newest = 0;
+    for (const { step, change } of batch) {
+      if (change === undefined) continue;
+      newest = change.revision;
+      if (!step.spec.durable) continue;
+      changes.set(keyOf(change.kind, change.object), change.type === 'deleted' ? undefined : change.object);
+    }
+    // With a durable write in good time, so that memory-only kinds go on for long while the disk is full.
+    const due = changes.size > 0 ? this.#reservedThrough - RESERVED_REVISIONS / 2 : this.#reservedThrough;
+    const reserve = newest > due ? newest + RESERVED_REVISIONS : undefined;
+    if (reserve !== undefined) changes.set(REVISIONS_KEY, { reservedThrough: reserve });
+    if (changes.size > 0) await this.#sink.commit([...changes].map(([key, value]) => ({ key, value })));
+    if (reserve !== undefined) this.#reservedThrough = reserve;
+  }
+
+  #publish({ step, change, bytes, resolve }: Pending): void {
+    if (change !== undefined) {
+      const key = keyOf(change.kind, change.object);
+      if (this.#onTheWay.get(key)?.revision === change.revision) this.#onTheWay.delete(key);
+      this.#sink.publish(change, bytes);
+    }
+    resolve({ type: step.type, object: step.object });
+  }
+
+  #refuse(refused: readonly Pending[], cause: unknown): void {
+    const error = refusal(cause);
+    this.#onTheWay.clear();
+    this.#sink.log?.error('writes refused, the disk did not take them', {
+      err: cause,
+      writes: refused.length,
+    });
+    for (const { plan, again, step, resolve, reject } of refused) {
+      if (step.spec.durable || again) {
+        reject(error);
+        continue;
+      }
+      try {
+        this.#stage(plan, true, resolve, reject);
+      } catch (replanned) {
+        reject(replanned);
+      }
+    }
+  }
+}
+
+function refusal(cause: unknown): ApiError {
+  if (cause instanceof DurableError && cause.reason === 'NoSpace')
+    return new ApiError('InsufficientStorage', 'nothing was stored: the disk of the hub is full', undefined, {
+      cause,
+    });
+  return new ApiError('InternalError', 'nothing was stored: the disk of the hub failed', undefined, {
+    cause,
+  });
+}
