@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { fromYaml } from '../../kit/yaml.ts';
+import { isNestedWithin } from '../../protocol/json.ts';
 import { ApiError } from '../../protocol/status.ts';
 
 /** Largest request body in bytes, as in Kubernetes. */
@@ -53,17 +54,6 @@ export function parseText(text: string, format: 'json' | 'yaml'): unknown {
     const why = error instanceof Error ? error.message.split('\n')[0] : 'malformed';
     throw new ApiError('BadRequest', `the request body is not valid ${format.toUpperCase()}: ${why}`);
   }
-  if (isDeeperThan(value, MAX_DEPTH)) throw new ApiError('BadRequest', 'exceeded max depth');
+  if (!isNestedWithin(value, MAX_DEPTH)) throw new ApiError('BadRequest', 'exceeded max depth');
   return value;
-}
-
-function isDeeperThan(value: unknown, depth: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (depth === 0) return true;
-  return Object.values(value).some((inner) => isDeeperThan(inner, depth - 1));
-}
-
-/** True for a JSON object (no array, no null). */
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

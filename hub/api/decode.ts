@@ -1,3 +1,4 @@
+import { isRecord } from '../../protocol/json.ts';
 import { apiVersionOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { schemaOf } from '../../protocol/schema/builtin.ts';
@@ -5,7 +6,7 @@ import { checkFields as findFieldErrors } from '../../protocol/schema/check.ts';
 import { duplicateFields } from '../../protocol/schema/duplicates.ts';
 import { pruneFields } from '../../protocol/schema/prune.ts';
 import { ApiError } from '../../protocol/status.ts';
-import { isRecord, mediaTypeOf, parseText, readBody } from './body.ts';
+import { mediaTypeOf, parseText, readBody } from './body.ts';
 import type { ApiContext } from './context.ts';
 import type { Exchange } from './exchange.ts';
 import type { SchemaPort } from './ports.ts';
@@ -37,14 +38,20 @@ export async function readValue(exchange: Exchange, schema: SchemaPort): Promise
   }
   const bytes = await readBody(exchange.request);
   if (bytes.length === 0) return undefined;
-  if (format === 'protobuf') {
-    const { apiVersion, kind, object } = schema.decodeProtobuf(bytes);
-    return { value: { ...object, apiVersion, kind }, duplicates: [] };
-  }
+  if (format === 'protobuf') return { value: protobufObject(schema, bytes), duplicates: [] };
   const text = bytes.toString('utf8');
   const value = parseText(text, format);
   if (!isRecord(value)) throw new ApiError('BadRequest', 'the request body is not an object');
   return { value, duplicates: format === 'json' ? duplicateFields(text) : [] };
+}
+
+function protobufObject(schema: SchemaPort, bytes: Buffer): Record<string, unknown> {
+  try {
+    return schema.decodeProtobuf(bytes).object;
+  } catch (cause) {
+    if (!(cause instanceof Error)) throw cause;
+    throw new ApiError('BadRequest', cause.message, undefined, { cause });
+  }
 }
 
 /**

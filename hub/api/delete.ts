@@ -1,6 +1,6 @@
+import { isRecord } from '../../protocol/json.ts';
 import { ApiError } from '../../protocol/status.ts';
 import type { DeleteOptions } from '../cluster.ts';
-import { isRecord } from './body.ts';
 import type { ApiContext, Target } from './context.ts';
 import { readValue } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';

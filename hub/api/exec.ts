@@ -1,8 +1,8 @@
 import { sleep } from '../../kit/clock.ts';
+import { isRecord } from '../../protocol/json.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import { ApiError } from '../../protocol/status.ts';
 import type { Channel, StreamEnd } from '../../protocol/wire/frames.ts';
-import { isRecord } from './body.ts';
 import { acceptChannels, type ChannelSocket } from './channel-socket.ts';
 import { type ApiContext, existing, methodNotAllowed, type Target } from './context.ts';
 import { type Answer, type Exchange, STREAMED } from './exchange.ts';

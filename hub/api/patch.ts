@@ -1,12 +1,14 @@
-import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import { isRecord } from '../../protocol/json.ts';
+import { apiVersionOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import { applyMergePatch } from '../../protocol/patch/merge-patch.ts';
+import { applyStrategicMerge } from '../../protocol/patch/strategic-merge.ts';
+import { schemaOf } from '../../protocol/schema/builtin.ts';
 import { ApiError, conflict, invalid } from '../../protocol/status.ts';
-import { isRecord, mediaTypeOf, parseText, readBody } from './body.ts';
+import { mediaTypeOf, parseText, readBody } from './body.ts';
 import { type ApiContext, existing, type Target } from './context.ts';
 import { checkFields } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';
-import { applyJsonPatch } from './json-patch.ts';
-import { mergePatch } from './merge-patch.ts';
 import type { SchemaPort } from './ports.ts';
 import { writeQuery } from './query.ts';
 import { shown } from './read.ts';
@@ -28,19 +30,37 @@ export async function readPatch(
   schema: SchemaPort,
 ): Promise<Patch> {
   const type = mediaTypeOf(exchange.request);
-  if (!TYPES.includes(type))
-    throw new ApiError(
-      'UnsupportedMediaType',
-      `the body of the request was in an unknown format - accepted media types include: ${TYPES.join(', ')}`,
-    );
+  if (!TYPES.includes(type)) throw unsupported(TYPES);
   const value = parseText((await readBody(exchange.request)).toString('utf8'), 'json');
-  if (type === TYPES[0]) {
-    if (!Array.isArray(value)) throw new ApiError('BadRequest', 'a JSON patch is an array of operations');
-    return (current) => applyJsonPatch(current, value);
-  }
+  if (type === TYPES[0]) return (current) => jsonPatched(schema, current, value);
   if (!isRecord(value)) throw new ApiError('BadRequest', 'a merge patch is an object');
-  if (type === TYPES[1] || spec === undefined) return (current) => mergePatch(current, value);
-  return (current) => schema.strategicMerge(spec, current as KubeObject, value);
+  const types = spec === undefined ? undefined : schemaOf(apiVersionOf(spec), spec.kind);
+  if (type === TYPES[1]) return (current) => applyMergePatch(current, value);
+  if (types === undefined) {
+    if (spec !== undefined) throw unsupported(TYPES.slice(0, 2));
+    // Without lists in the object, a strategic merge is a plain merge.
+    return (current) => applyMergePatch(current, value);
+  }
+  return (current) => {
+    const patched = applyStrategicMerge(types, current, value);
+    if (patched.ok) return patched.value;
+    throw new ApiError('BadRequest', patched.why);
+  };
+}
+
+function jsonPatched(schema: SchemaPort, current: unknown, patch: unknown): unknown {
+  const patched = schema.applyJsonPatch(current, patch);
+  if (patched.ok) return patched.value;
+  if (patched.reason === 'malformed') throw new ApiError('BadRequest', patched.why);
+  // Kubernetes' own words for a patch that does not fit, a failed `test` above all.
+  throw new ApiError('Invalid', 'the server rejected our request due to an error in our request', {});
+}
+
+function unsupported(types: readonly string[]): ApiError {
+  return new ApiError(
+    'UnsupportedMediaType',
+    `the body of the request was in an unknown format - accepted media types include: ${types.join(', ')}`,
+  );
 }
 
 /** Answers a PATCH of an object or of its status. */

@@ -1,5 +1,5 @@
+import { isRecord } from '../../protocol/json.ts';
 import { ApiError } from '../../protocol/status.ts';
-import { isRecord } from './body.ts';
 import { type ApiContext, existing, type Target } from './context.ts';
 import { readValue } from './decode.ts';
 import { deleteOptionsOf } from './delete.ts';

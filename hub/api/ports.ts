@@ -1,5 +1,4 @@
 import type { Namespace } from '../../protocol/kinds/core.ts';
-import type { KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Channel, StreamEnd } from '../../protocol/wire/frames.ts';
@@ -111,20 +110,17 @@ export interface StorePort {
   bind(namespace: string, podName: string, podUid: string, nodeName: string): Promise<void>;
 }
 
-/** What a protobuf body held. */
-export interface Decoded {
-  readonly apiVersion: string;
-  readonly kind: string;
-  /** Without apiVersion and kind. */
-  readonly object: Record<string, unknown>;
-}
+/** The patched value, or why not: `malformed` in form, or an operation that `failed` on this object. */
+export type JsonPatched =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly reason: 'malformed' | 'failed'; readonly why: string };
 
-/** Schemas of the served kinds. */
+/** Decoders and documents of the neighbouring rooms. */
 export interface SchemaPort {
-  /** Reads a `k8s\0` envelope; throws ApiError BadRequest on malformed bytes or an unknown type. */
-  decodeProtobuf(bytes: Uint8Array): Decoded;
-  /** Applies a strategic merge patch for the kind; throws ApiError. Leaves its arguments alone. */
-  strategicMerge(spec: KindSpec, current: KubeObject, patch: Record<string, unknown>): unknown;
+  /** Reads a protobuf body; the object has its apiVersion and kind. Throws an Error whose text is for the client. */
+  decodeProtobuf(bytes: Uint8Array): { readonly object: Record<string, unknown> };
+  /** RFC 6902; leaves its arguments alone and never throws. */
+  applyJsonPatch(target: unknown, patch: unknown): JsonPatched;
   /** OpenAPI v3 document of one group version path (`api/v1`, `apis/apps/v1`); undefined when not served. */
   openApi(path: string): { readonly hash: string; readonly json: string } | undefined;
   /** Paths with a document. */

@@ -1,4 +1,4 @@
-import { isRecord } from './body.ts';
+import { isRecord } from '../../protocol/json.ts';
 import { type ApiContext, methodNotAllowed } from './context.ts';
 import { readValue } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';

@@ -1,6 +1,6 @@
+import { isRecord } from '../../protocol/json.ts';
 import type { KubeObject, LabelSelector } from '../../protocol/kinds/meta.ts';
 import { ApiError, invalid } from '../../protocol/status.ts';
-import { isRecord } from './body.ts';
 import { type ApiContext, existing, methodNotAllowed, type Target } from './context.ts';
 import { readValue } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';

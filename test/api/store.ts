@@ -1,0 +1,35 @@
+/** The real store in a directory, and the neighbouring rooms' decoders, put together as the hub's main does. */
+import type { SchemaPort, StorePort } from '../../hub/api/ports.ts';
+import { applyJsonPatch } from '../../hub/patch/json-patch.ts';
+import { decodeProtobuf } from '../../hub/protobuf/decode.ts';
+import { Store } from '../../hub/store/store.ts';
+import { systemClock } from '../../kit/clock.ts';
+import { DurableMap } from '../../kit/durable-map.ts';
+import type { Logger } from '../../kit/logger.ts';
+import { kinds } from '../../protocol/kinds/index.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
+
+export interface TestStore {
+  readonly port: StorePort;
+  readonly schema: SchemaPort;
+  /** Creates an object, then its status when it has one. */
+  put(object: object): Promise<KubeObject>;
+  close(): Promise<void>;
+}
+
+/** Opens a store below `dir`. */
+export async function openTestStore(dir: string, log: Logger): Promise<TestStore> {
+  const { map, entries } = await DurableMap.open(dir, { shards: 4, log });
+  const store = await Store.open({ kinds, map, entries, clock: systemClock, log });
+  return {
+    port: store,
+    schema: { decodeProtobuf, applyJsonPatch, openApi: () => undefined, openApiPaths: () => [] },
+    put: async (given) => {
+      const object = given as KubeObject & { status?: object };
+      const created = await store.createObject(object.kind, object);
+      if (object.status === undefined) return created;
+      return store.updateStatusObject(object.kind, { ...created, status: object.status } as KubeObject);
+    },
+    close: () => store.close(),
+  };
+}
