@@ -12,6 +12,8 @@ import type { KubeObject } from '../../protocol/kinds/meta.ts';
 export interface TestStore {
   readonly port: StorePort;
   readonly schema: SchemaPort;
+  /** Watches that are open now. */
+  watchers(): number;
   /** Creates an object, then its status when it has one. */
   put(object: object): Promise<KubeObject>;
   close(): Promise<void>;
@@ -21,8 +23,19 @@ export interface TestStore {
 export async function openTestStore(dir: string, log: Logger): Promise<TestStore> {
   const { map, entries } = await DurableMap.open(dir, { shards: 4, log });
   const store = await Store.open({ kinds, map, entries, clock: systemClock, log });
+  let watchers = 0;
+  const watch = store.watch.bind(store);
+  store.watch = (kind, from, listener) => {
+    const stop = watch(kind, from, listener);
+    watchers++;
+    return () => {
+      watchers--;
+      stop();
+    };
+  };
   return {
     port: store,
+    watchers: () => watchers,
     schema: { decodeProtobuf, applyJsonPatch, openApi: () => undefined, openApiPaths: () => [] },
     put: async (given) => {
       const object = given as KubeObject & { status?: object };
