@@ -157,6 +157,8 @@ function ask(address: Address, method: string, path: string, options: AskOptions
   const bytes = body === undefined || body instanceof Uint8Array ? body : encode(body);
   const headers: Record<string, string> = {
     ...(bytes === undefined ? {} : { 'content-type': 'application/json' }),
+    // Node frames the body of a DELETE only when told its length.
+    ...(bytes === undefined ? {} : { 'content-length': String(Buffer.byteLength(bytes)) }),
     ...(token === null ? {} : { authorization: `Bearer ${token}` }),
     ...options.headers,
   };
