@@ -5,7 +5,7 @@ import { ApiError, notFound } from '../../protocol/status.ts';
 import { forbidden } from './authorize.ts';
 import type { Exchange } from './exchange.ts';
 import type { ResourcePath } from './path.ts';
-import type { AdmitPod, Authorize, SchemaPort, StorePort, StreamsPort, TelemetryPort } from './ports.ts';
+import type { AdmitPod, Authorize, CodecPort, StorePort, StreamsPort, TelemetryPort } from './ports.ts';
 import type { ServedResource } from './served.ts';
 import type { EventEncoder } from './watch-events.ts';
 
@@ -14,7 +14,7 @@ export interface ApiContext {
   readonly kinds: readonly KindSpec[];
   readonly resources: readonly ServedResource[];
   readonly store: StorePort;
-  readonly schema: SchemaPort;
+  readonly codec: CodecPort;
   readonly streams: StreamsPort;
   readonly telemetry: TelemetryPort;
   readonly authorize: Authorize;

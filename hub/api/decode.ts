@@ -9,7 +9,7 @@ import { ApiError } from '../../protocol/status.ts';
 import { mediaTypeOf, parseText, readBody } from './body.ts';
 import type { ApiContext } from './context.ts';
 import type { Exchange } from './exchange.ts';
-import type { SchemaPort } from './ports.ts';
+import type { CodecPort } from './ports.ts';
 import type { WriteQuery } from './query.ts';
 
 /** A body as JSON values, whatever it came as. */
@@ -26,7 +26,7 @@ const FORMATS = new Map<string, 'json' | 'yaml' | 'protobuf'>([
 ]);
 
 /** Reads and decodes a body; undefined when it is empty. Throws UnsupportedMediaType or BadRequest. */
-export async function readValue(exchange: Exchange, schema: SchemaPort): Promise<DecodedBody | undefined> {
+export async function readValue(exchange: Exchange, codec: CodecPort): Promise<DecodedBody | undefined> {
   const type = mediaTypeOf(exchange.request);
   const format = FORMATS.get(type);
   if (format === undefined) {
@@ -38,16 +38,16 @@ export async function readValue(exchange: Exchange, schema: SchemaPort): Promise
   }
   const bytes = await readBody(exchange.request);
   if (bytes.length === 0) return undefined;
-  if (format === 'protobuf') return { value: protobufObject(schema, bytes), duplicates: [] };
+  if (format === 'protobuf') return { value: protobufObject(codec, bytes), duplicates: [] };
   const text = bytes.toString('utf8');
   const value = parseText(text, format);
   if (!isRecord(value)) throw new ApiError('BadRequest', 'the request body is not an object');
   return { value, duplicates: format === 'json' ? duplicateFields(text) : [] };
 }
 
-function protobufObject(schema: SchemaPort, bytes: Buffer): Record<string, unknown> {
+function protobufObject(codec: CodecPort, bytes: Buffer): Record<string, unknown> {
   try {
-    return schema.decodeProtobuf(bytes).object;
+    return codec.decodeProtobuf(bytes).object;
   } catch (cause) {
     if (!(cause instanceof Error)) throw cause;
     throw new ApiError('BadRequest', cause.message, undefined, { cause });
@@ -65,7 +65,7 @@ export async function readObject(
   namespace: string,
   mode: WriteQuery['fieldValidation'],
 ): Promise<KubeObject> {
-  const body = await readValue(exchange, context.schema);
+  const body = await readValue(exchange, context.codec);
   if (body === undefined) throw new ApiError('BadRequest', 'the request body is empty');
   checkKind(spec, body.value);
   const fields = checkFields(exchange, spec, body, mode);

@@ -48,7 +48,7 @@ export async function removeAll(context: ApiContext, exchange: Exchange, target:
 
 /** Options from the body (DeleteOptions) or, field by field, from the query. */
 async function deleteOptions(context: ApiContext, exchange: Exchange): Promise<Options> {
-  const body = (await readValue(exchange, context.schema))?.value ?? {};
+  const body = (await readValue(exchange, context.codec))?.value ?? {};
   const { query } = exchange;
   return deleteOptionsOf({
     gracePeriodSeconds: count(query, 'gracePeriodSeconds'),

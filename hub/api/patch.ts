@@ -9,7 +9,7 @@ import { mediaTypeOf, parseText, readBody } from './body.ts';
 import { type ApiContext, existing, type Target } from './context.ts';
 import { checkFields } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';
-import type { SchemaPort } from './ports.ts';
+import type { CodecPort } from './ports.ts';
 import { writeQuery } from './query.ts';
 import { shown } from './read.ts';
 import type { Part } from './write.ts';
@@ -27,12 +27,12 @@ const TYPES = [
 export async function readPatch(
   exchange: Exchange,
   spec: KindSpec | undefined,
-  schema: SchemaPort,
+  codec: CodecPort,
 ): Promise<Patch> {
   const type = mediaTypeOf(exchange.request);
   if (!TYPES.includes(type)) throw unsupported(TYPES);
   const value = parseText((await readBody(exchange.request)).toString('utf8'), 'json');
-  if (type === TYPES[0]) return (current) => jsonPatched(schema, current, value);
+  if (type === TYPES[0]) return (current) => jsonPatched(codec, current, value);
   if (!isRecord(value)) throw new ApiError('BadRequest', 'a merge patch is an object');
   const types = spec === undefined ? undefined : schemaOf(apiVersionOf(spec), spec.kind);
   if (type === TYPES[1]) return (current) => applyMergePatch(current, value);
@@ -48,8 +48,8 @@ export async function readPatch(
   };
 }
 
-function jsonPatched(schema: SchemaPort, current: unknown, patch: unknown): unknown {
-  const patched = schema.applyJsonPatch(current, patch);
+function jsonPatched(codec: CodecPort, current: unknown, patch: unknown): unknown {
+  const patched = codec.applyJsonPatch(current, patch);
   if (patched.ok) return patched.value;
   if (patched.reason === 'malformed') throw new ApiError('BadRequest', patched.why);
   // Kubernetes' own words for a patch that does not fit, a failed `test` above all.
@@ -72,7 +72,7 @@ export async function patch(
 ): Promise<Answer> {
   const options = writeQuery(exchange.query, 'PatchOptions');
   existing(context, target);
-  const apply = await readPatch(exchange, target.spec, context.schema);
+  const apply = await readPatch(exchange, target.spec, context.codec);
   const next = (current: KubeObject): KubeObject => {
     const patched = apply(current);
     if (!isRecord(patched) || !isRecord(patched['metadata']))

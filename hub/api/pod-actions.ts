@@ -9,7 +9,7 @@ import { successStatus } from './send.ts';
 
 /** Answers POST `pods/x/binding`: gives the pod its node, once. */
 export async function bind(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
-  const body = (await readValue(exchange, context.schema))?.value ?? {};
+  const body = (await readValue(exchange, context.codec))?.value ?? {};
   const to = isRecord(body['target']) ? body['target'] : {};
   const node = to['name'];
   if ((to['kind'] ?? 'Node') !== 'Node' || typeof node !== 'string' || node === '')
@@ -24,7 +24,7 @@ export async function bind(context: ApiContext, exchange: Exchange, target: Targ
 
 /** Answers POST `pods/x/eviction`: deletes the pod as drain asks for it. */
 export async function evict(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
-  const body = (await readValue(exchange, context.schema))?.value ?? {};
+  const body = (await readValue(exchange, context.codec))?.value ?? {};
   const name = isRecord(body['metadata']) ? body['metadata']['name'] : undefined;
   if (name !== undefined && name !== '' && name !== target.name)
     throw new ApiError('BadRequest', 'name in URL does not match name in Eviction object');

@@ -115,16 +115,22 @@ export type JsonPatched =
   | { readonly ok: true; readonly value: unknown }
   | { readonly ok: false; readonly reason: 'malformed' | 'failed'; readonly why: string };
 
-/** Decoders and documents of the neighbouring rooms. */
-export interface SchemaPort {
+/** What reads and changes request bodies, from the neighbouring rooms. */
+export interface CodecPort {
   /** Reads a protobuf body; the object has its apiVersion and kind. Throws an Error whose text is for the client. */
   decodeProtobuf(bytes: Uint8Array): { readonly object: Record<string, unknown> };
   /** RFC 6902; leaves its arguments alone and never throws. */
   applyJsonPatch(target: unknown, patch: unknown): JsonPatched;
-  /** OpenAPI v3 document of one group version path (`api/v1`, `apis/apps/v1`); undefined when not served. */
-  openApi(path: string): { readonly hash: string; readonly json: string } | undefined;
-  /** Paths with a document. */
-  openApiPaths(): readonly { readonly path: string; readonly hash: string }[];
+}
+
+/** OpenAPI v3 documents, one for each API version (`v1`, `apps/v1`). */
+export interface OpenApiPort {
+  groupVersions(): readonly string[];
+  /** Changes exactly when the document does; undefined when there is none. */
+  hash(apiVersion: string): string | undefined;
+  file(apiVersion: string): { readonly hash: string; readonly json: string } | undefined;
+  /** Frees the documents until they are asked for again. */
+  drop(): void;
 }
 
 export interface StreamRequest {

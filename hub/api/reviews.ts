@@ -19,7 +19,7 @@ export async function selfReview(
   const review = REVIEWS[`${path.group}/${path.version}/${path.resource}`];
   if (review === undefined) return undefined;
   if (exchange.method !== 'POST' || path.name !== undefined) throw methodNotAllowed();
-  const body = (await readValue(exchange, context.schema))?.value ?? {};
+  const body = (await readValue(exchange, context.codec))?.value ?? {};
   const spec = isRecord(body['spec']) ? body['spec'] : {};
   return { object: review(context, exchange, spec), code: 201 };
 }

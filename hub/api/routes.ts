@@ -4,9 +4,10 @@ import { bearerToken, peerCertificate } from './authenticate.ts';
 import { forbidden } from './authorize.ts';
 import { readBody } from './body.ts';
 import { type ApiContext, methodNotAllowed } from './context.ts';
-import { discoveryAnswer, noSuchPath, openApiAnswer, versionAnswer } from './documents.ts';
+import { discoveryAnswer, noSuchPath, versionAnswer } from './documents.ts';
 import type { Answer, Exchange, Handler } from './exchange.ts';
 import { nodeOverviews } from './node-overview.ts';
+import type { OpenApiDesk } from './openapi-desk.ts';
 import { parseResourcePath } from './path.ts';
 import type { ExtraRoute, Metric, User } from './ports.ts';
 import { PROMETHEUS_TYPE, processMetrics, prometheusText } from './prometheus.ts';
@@ -17,6 +18,7 @@ export interface RouteOptions {
   /** Finds out who asks; rejects with Unauthorized or Forbidden. Not asked for paths that are open to everybody. */
   readonly identify: (request: IncomingMessage) => Promise<User>;
   readonly context: ApiContext;
+  readonly openApi: OpenApiDesk;
   readonly extraRoutes: readonly ExtraRoute[];
   /** Metrics of the other rooms, for `/metrics`. */
   readonly metrics: () => readonly Metric[];
@@ -57,14 +59,12 @@ function reading(exchange: Exchange, answer: () => Answer): Answer {
 }
 
 function documents(options: RouteOptions, exchange: Exchange): Answer {
-  const { context, metrics } = options;
+  const { context, metrics, openApi } = options;
   if (exchange.method !== 'GET') throw known(options, exchange) ? methodNotAllowed() : noSuchPath();
   if (exchange.path === '/metrics')
     return { text: prometheusText([...processMetrics(), ...metrics()]), type: PROMETHEUS_TYPE };
   if (exchange.path === '/coxswain/v1/nodes') return { object: { items: nodeOverviews(context) } };
-  const answer =
-    discoveryAnswer(exchange, context.resources) ??
-    openApiAnswer(exchange, context.schema, context.clock.nowMs());
+  const answer = discoveryAnswer(exchange, context.resources) ?? openApi.answer(exchange);
   if (answer === undefined) throw noSuchPath();
   return answer;
 }

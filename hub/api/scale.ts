@@ -47,7 +47,7 @@ async function nextScale(
   existing(context, target);
   if (exchange.method === 'PATCH') {
     // Scale has neither lists nor maps, so a strategic merge of it is a plain merge.
-    const patch = await readPatch(exchange, undefined, context.schema);
+    const patch = await readPatch(exchange, undefined, context.codec);
     return (current) => {
       const patched = patch(current);
       if (!isRecord(patched)) throw new ApiError('BadRequest', 'the patched object is no Scale');
@@ -55,7 +55,7 @@ async function nextScale(
     };
   }
   if (exchange.method !== 'PUT') throw methodNotAllowed();
-  const body = await readValue(exchange, context.schema);
+  const body = await readValue(exchange, context.codec);
   if (body === undefined) throw new ApiError('BadRequest', 'the request body is empty');
   return () => body.value;
 }

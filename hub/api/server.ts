@@ -9,12 +9,14 @@ import { ApiError } from '../../protocol/status.ts';
 import { ANONYMOUS, authenticate, impersonated } from './authenticate.ts';
 import { forbidden, mastersOnly } from './authorize.ts';
 import type { Exchange, Handler, Upgrade } from './exchange.ts';
+import { OpenApiDesk } from './openapi-desk.ts';
 import type {
   AdmitPod,
   Authorize,
+  CodecPort,
   ExtraRoute,
   Metric,
-  SchemaPort,
+  OpenApiPort,
   StorePort,
   StreamsPort,
   TelemetryPort,
@@ -41,7 +43,8 @@ export interface ApiServerOptions {
   readonly port: number;
   readonly kinds: readonly KindSpec[];
   readonly store: StorePort;
-  readonly schema: SchemaPort;
+  readonly codec: CodecPort;
+  readonly openApi: OpenApiPort;
   readonly streams: StreamsPort;
   readonly telemetry: TelemetryPort;
   readonly tokens: TokenLookup;
@@ -72,6 +75,7 @@ export class ApiServer {
   readonly #options: ApiServerOptions;
   readonly #handle: Handler;
   readonly #authorize: Authorize;
+  readonly #openApi: OpenApiDesk;
   readonly #servers: Server[] = [];
   readonly #open = new Set<AbortController>();
   readonly #upgraded = new Set<Duplex>();
@@ -79,7 +83,8 @@ export class ApiServer {
   constructor(options: ApiServerOptions) {
     this.#options = options;
     this.#authorize = options.authorize ?? mastersOnly;
-    const { kinds, store, schema, streams, telemetry, clock, log, admitPod } = options;
+    this.#openApi = new OpenApiDesk(options.openApi, options.clock);
+    const { kinds, store, codec, streams, telemetry, clock, log, admitPod } = options;
     const resources = [...kinds.map(servedOf), ...COMPUTED];
     const encoder = new EventEncoder();
     const authorize = this.#authorize;
@@ -89,7 +94,7 @@ export class ApiServer {
         kinds,
         resources,
         store,
-        schema,
+        codec,
         streams,
         telemetry,
         authorize,
@@ -98,6 +103,7 @@ export class ApiServer {
         clock,
         log,
       },
+      openApi: this.#openApi,
       extraRoutes: options.extraRoutes ?? [],
       metrics: options.metrics ?? (() => []),
     });
@@ -130,6 +136,7 @@ export class ApiServer {
           server.once('close', () => clearTimeout(timer));
         }),
     );
+    this.#openApi.stop();
     for (const controller of this.#open) controller.abort();
     const timer = setTimeout(() => {
       for (const socket of this.#upgraded) socket.destroy();

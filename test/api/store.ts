@@ -1,7 +1,9 @@
 /** The real store in a directory, and the neighbouring rooms' decoders, put together as the hub's main does. */
-import type { SchemaPort, StorePort } from '../../hub/api/ports.ts';
+import { join } from 'node:path';
+import type { CodecPort, OpenApiPort, StorePort } from '../../hub/api/ports.ts';
 import { applyJsonPatch } from '../../hub/patch/json-patch.ts';
 import { decodeProtobuf } from '../../hub/protobuf/decode.ts';
+import { OpenApiStore } from '../../hub/schema/openapi-store.ts';
 import { Store } from '../../hub/store/store.ts';
 import { systemClock } from '../../kit/clock.ts';
 import { DurableMap } from '../../kit/durable-map.ts';
@@ -11,7 +13,8 @@ import type { KubeObject } from '../../protocol/kinds/meta.ts';
 
 export interface TestStore {
   readonly port: StorePort;
-  readonly schema: SchemaPort;
+  readonly codec: CodecPort;
+  readonly openApi: OpenApiPort;
   /** Watches that are open now. */
   watchers(): number;
   /** Creates an object, then its status when it has one. */
@@ -36,7 +39,8 @@ export async function openTestStore(dir: string, log: Logger): Promise<TestStore
   return {
     port: store,
     watchers: () => watchers,
-    schema: { decodeProtobuf, applyJsonPatch, openApi: () => undefined, openApiPaths: () => [] },
+    codec: { decodeProtobuf, applyJsonPatch },
+    openApi: new OpenApiStore(kinds, join(dir, 'schema')),
     put: async (given) => {
       const object = given as KubeObject & { status?: object };
       const created = await store.createObject(object.kind, object);
