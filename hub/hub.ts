@@ -4,11 +4,14 @@ import type { Clock } from '../kit/clock.ts';
 import { DurableMap } from '../kit/durable-map.ts';
 import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
+import type { Namespace } from '../protocol/kinds/core.ts';
 import { kinds } from '../protocol/kinds/index.ts';
+import type { KubeObject } from '../protocol/kinds/meta.ts';
+import type { Pod } from '../protocol/kinds/pod.ts';
 import type { Metric } from './api/ports.ts';
 import { ApiServer } from './api/server.ts';
-import { EmbeddedBroker } from './broker/embedded.ts';
 import type { BrokerAddress } from './broker/device-link.ts';
+import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
 import { DeploymentController } from './controllers/deployment.ts';
@@ -31,6 +34,7 @@ import { decodeProtobuf } from './protobuf/decode.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { OpenApiStore } from './schema/openapi-store.ts';
 import { Store } from './store/store.ts';
+import type { NewestObject } from './store/store-options.ts';
 import { TelemetryView } from './telemetry/telemetry-view.ts';
 
 /** What a hub is made from; see hubSettings for the meaning of each. Ports of 0 take free ones. */
@@ -85,7 +89,14 @@ export class Hub {
       shards: STORE_SHARDS,
       log: log.with({ room: 'store' }),
     });
-    const store = await Store.open({ kinds, map, entries, clock, log: log.with({ room: 'store' }) });
+    const store = await Store.open({
+      kinds,
+      map,
+      entries,
+      clock,
+      log: log.with({ room: 'store' }),
+      admit: (object, newest) => this.#admit(object, newest),
+    });
     this.#stops.push(() => store.close());
 
     const refusals = new Refusals(clock, log.with({ room: 'broker' }));
@@ -149,10 +160,6 @@ export class Hub {
       telemetry: telemetryPort(telemetry, store),
       // People and loops come with certificates; bearer tokens are only spent at the join desk.
       tokens: () => undefined,
-      admitPod: (pod, namespace) => {
-        admitPod(pod, namespace, { ...ADMIT_DEFAULTS, unreachableSeconds: this.#o.tolerationSeconds });
-        return pod;
-      },
       extraRoutes: joinRoutes({
         authority,
         view: store,
@@ -188,6 +195,14 @@ export class Hub {
   /** Ends everything in the reverse order of its start; state is durable at every moment, so nothing needs saving. */
   async stop(): Promise<void> {
     for (const stop of this.#stops.splice(0).reverse()) await stop();
+  }
+
+  /** Every pod, whoever makes it, gets the tolerations of its namespace or of the hub. */
+  #admit(object: KubeObject, newest: NewestObject): void {
+    if (object.kind !== 'Pod') return;
+    const namespace = newest('Namespace', '', object.metadata.namespace ?? '');
+    const defaults = { ...ADMIT_DEFAULTS, unreachableSeconds: this.#o.tolerationSeconds };
+    admitPod(object as Pod, namespace as Namespace | undefined, defaults);
   }
 
   #run(loops: readonly Loop[]): void {
