@@ -6,7 +6,10 @@ import type { Logger } from '../../kit/logger.ts';
 import type { Item, ItemKey } from '../../protocol/wire/messages.ts';
 import { type HeldState, NOTHING_HELD } from '../decide/desired-step.ts';
 
-/** `held`: the state is whole. `empty`: nothing was ever written. `unreadable`: something was, and it cannot be had back. */
+/**
+ * `held`: the state is whole. `empty`: nothing was ever written. `unreadable`: something was and not all of it can be had back; then
+ * `held` has what is left, at generation 0, and what it lacks says nothing.
+ */
 export type CacheContent = 'held' | 'empty' | 'unreadable';
 
 export interface CacheOptions {
@@ -54,9 +57,13 @@ export class DesiredCache {
   /** Reads everything. Never rejects: a cache that cannot be read is `unreadable`, and usable again once the disk is. */
   static async open(dir: string, options: CacheOptions): Promise<OpenedCache> {
     try {
-      const { map, entries } = await openMap(dir, options);
+      const { map, entries, report } = await openMap(dir, options);
       const read = readEntries(entries);
-      if (read !== undefined) return { cache: new DesiredCache(dir, options, map), ...read };
+      const isWhole = report.damage.length === 0 && (entries.size > 0 || report.tornBytes === 0);
+      if (read !== undefined) {
+        const cache = new DesiredCache(dir, options, map);
+        return isWhole ? { cache, ...read } : { ...unreadable(cache), held: { ...read.held, gen: 0 } };
+      }
       await map.close();
       options.log.error('cached desired state is not understood, moving it aside');
     } catch (err) {

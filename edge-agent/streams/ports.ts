@@ -52,6 +52,6 @@ export interface SessionFlow extends LogFlow {
 /** What the streams need of the engine. Every call may reject; the message is shown to the user. */
 export interface StreamRuntime {
   logs(containerId: string, choice: LogChoice): Promise<LogFlow>;
-  startExec(containerId: string, command: readonly string[], choice: SessionChoice): Promise<SessionFlow>;
-  attach(containerId: string, choice: SessionChoice): Promise<SessionFlow>;
+  openExec(containerId: string, command: readonly string[], choice: SessionChoice): Promise<SessionFlow>;
+  openAttach(containerId: string, choice: SessionChoice): Promise<SessionFlow>;
 }

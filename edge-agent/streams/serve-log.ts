@@ -4,6 +4,7 @@ import type { StreamEnd } from '../../protocol/wire/frames.ts';
 import type { LogRequest } from '../../protocol/wire/messages.ts';
 import type { StreamContainer, StreamRuntime } from './ports.ts';
 import { StreamRefusal } from './refusal.ts';
+import { StreamBatch } from './stream-batch.ts';
 import type { StreamPipe } from './stream-pipe.ts';
 
 /**
@@ -31,16 +32,18 @@ export async function serveLog(
   });
   pipe.attach({ close: () => flow.close() });
   let leftBytes = request.limitBytes ?? Number.POSITIVE_INFINITY;
+  const batch = new StreamBatch(endpoint, 'stdout');
   const copy = async (source: Readable): Promise<void> => {
     for await (const chunk of source as AsyncIterable<Buffer>) {
       if (endpoint.closed || leftBytes <= 0) return;
       const piece = chunk.length > leftBytes ? chunk.subarray(0, leftBytes) : chunk;
       leftBytes -= piece.length;
-      await endpoint.write('stdout', piece);
+      await batch.add(piece);
       if (leftBytes <= 0) flow.close();
     }
   };
   const results = await Promise.allSettled([copy(flow.stdout), copy(flow.stderr)]);
+  await batch.flush();
   flow.close();
   const failed = results.find((r) => r.status === 'rejected');
   // Closing the flow ends its readers with an error of their own: no news once we are done.

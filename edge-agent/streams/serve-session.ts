@@ -17,7 +17,7 @@ export async function serveExec(
   if (request === undefined || command.length === 0) {
     throw new StreamRefusal('BadRequest', 'you must specify at least one command for the container');
   }
-  const flow = await runtime.startExec(container.id, command, choiceOf(request, request.tty));
+  const flow = await runtime.openExec(container.id, command, choiceOf(request, request.tty));
   return converse(flow, endpoint, pipe);
 }
 
@@ -31,7 +31,7 @@ export async function serveAttach(
 ): Promise<StreamEnd> {
   if (request === undefined) throw new StreamRefusal('BadRequest', 'attach needs to say which streams');
   const choice = choiceOf({ ...request, stdin: request.stdin && container.stdin }, container.tty);
-  return converse(await runtime.attach(container.id, choice), endpoint, pipe);
+  return converse(await runtime.openAttach(container.id, choice), endpoint, pipe);
 }
 
 function choiceOf(request: ExecRequest, tty: boolean): SessionChoice {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import type { DataChannel, StreamEndpoint } from '../../kit/stream-endpoint.ts';
+import { StreamBatch } from './stream-batch.ts';
 
 /** Where what the peer sends goes, once it is there. */
 export interface PipeTarget {
@@ -69,9 +70,11 @@ export class StreamPipe {
  * when the stream has been closed; rejects when the source fails.
  */
 export async function pump(source: Readable, endpoint: StreamEndpoint, channel: DataChannel): Promise<void> {
+  const batch = new StreamBatch(endpoint, channel);
   // A socket whose peer has ended its way may still be written to: the end of reading must not destroy it.
   for await (const chunk of source.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     if (endpoint.closed) return;
-    await endpoint.write(channel, chunk);
+    await batch.add(chunk);
   }
+  await batch.flush();
 }

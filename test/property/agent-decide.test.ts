@@ -130,7 +130,7 @@ spec('agent decisions, properties', (it) => {
           } else if (o.do === 'take') take();
           else if (o.do === 'restart') box.restart();
           else if (o.do === 'resend') box.resend();
-          else box.ack('b', lastSeq - o.back);
+          else if (o.do === 'ack') box.ack('b', lastSeq - o.back);
           const { inFlight, events, pods } = box.depth;
           assert.ok(inFlight <= limits.maxInFlight && events <= limits.maxEvents + 1 && pods <= 4);
         }
