@@ -10,9 +10,13 @@ spec('names', (it) => {
   });
 
   it('words a bad label as Kubernetes does, double spaces included', () => {
-    assert.equal(names.labelNameErrors('a.b'), [
+    assert.equal(names.labelNameErrors('a_b'), [
       "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')",
     ]);
+  });
+
+  it('says of a name with dots only that', () => {
+    assert.equal(names.labelNameErrors('a.b'), ['must not contain dots']);
   });
 
   const good: readonly (readonly [(name: string) => string[], string])[] = [
