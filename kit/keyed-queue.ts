@@ -24,6 +24,7 @@ export class KeyedQueue {
   readonly #again = new Set<string>();
   readonly #failures = new Map<string, number>();
   readonly #timers = new Map<string, { timer: Timer; dueMs: number }>();
+  #pumpScheduled = false;
   #stopped = false;
 
   constructor(run: (key: string) => Promise<void>, options: KeyedQueueOptions) {
@@ -45,7 +46,7 @@ export class KeyedQueue {
     if (this.#waiting.has(key)) return;
     this.#waiting.add(key);
     this.#ready.push(key);
-    this.#pump();
+    this.#schedulePump();
   }
 
   /** Adds the key after `delayMs`; of several pending delays the earliest counts. */
@@ -77,18 +78,30 @@ export class KeyedQueue {
     await Promise.all(this.#running.values());
   }
 
+  /** Leaves the caller's stack first: `add` never runs work synchronously, and adds of one burst coalesce. */
+  #schedulePump(): void {
+    if (this.#pumpScheduled) return;
+    this.#pumpScheduled = true;
+    queueMicrotask(() => {
+      this.#pumpScheduled = false;
+      this.#pump();
+    });
+  }
+
   #pump(): void {
     while (!this.#stopped && this.#running.size < this.#options.concurrency) {
       const key = this.#ready.shift();
       if (key === undefined) return;
       this.#waiting.delete(key);
-      this.#running.set(key, this.#work(key));
+      // In a later microtask, so that even a run that throws at once finds its key among the running.
+      this.#running.set(
+        key,
+        Promise.resolve().then(() => this.#work(key)),
+      );
     }
   }
 
   async #work(key: string): Promise<void> {
-    // Leave the caller's stack first, so that `add` never runs work synchronously.
-    await Promise.resolve();
     try {
       await this.#run(key);
       this.#failures.delete(key);

@@ -24,6 +24,13 @@ export interface Secret extends KubeObject {
   immutable?: boolean;
 }
 
+export interface ServiceAccount extends KubeObject {
+  kind: 'ServiceAccount';
+  secrets?: ObjectReference[];
+  imagePullSecrets?: { name: string }[];
+  automountServiceAccountToken?: boolean;
+}
+
 /** A core/v1 Event; kept in memory only, see docs/architecture.md. */
 export interface Event extends KubeObject {
   kind: 'Event';
@@ -39,6 +46,7 @@ export interface Event extends KubeObject {
   source?: { component?: string; host?: string };
   reportingComponent?: string;
   reportingInstance?: string;
+  series?: { count?: number; lastObservedTime?: MicroTime };
 }
 
 /** A coordination.k8s.io/v1 Lease; node heartbeats live here, in memory only. */

@@ -1,4 +1,4 @@
-import type { ConfigMap, Event, Lease, Namespace, Secret } from './core.ts';
+import type { ConfigMap, Event, Lease, Namespace, Secret, ServiceAccount } from './core.ts';
 import type { Node } from './node.ts';
 import type { Pod } from './pod.ts';
 import type { Deployment, ReplicaSet } from './workloads.ts';
@@ -10,6 +10,7 @@ export interface KindMap {
   Pod: Pod;
   ConfigMap: ConfigMap;
   Secret: Secret;
+  ServiceAccount: ServiceAccount;
   Event: Event;
   Lease: Lease;
   Deployment: Deployment;

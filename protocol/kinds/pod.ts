@@ -20,7 +20,7 @@ export interface PodSpec {
   nodeSelector?: Record<string, string>;
   affinity?: Affinity;
   tolerations?: Toleration[];
-  topologySpreadConstraints?: unknown[];
+  topologySpreadConstraints?: TopologySpreadConstraint[];
   schedulerName?: string;
   priority?: number;
   priorityClassName?: string;
@@ -39,6 +39,17 @@ export interface PodSpec {
   enableServiceLinks?: boolean;
   securityContext?: PodSecurityContext;
   readinessGates?: { conditionType: string }[];
+  /** The scheduler leaves the pod alone while there are any. */
+  schedulingGates?: { name: string }[];
+}
+
+/** How evenly pods that match `labelSelector` spread over the values of `topologyKey`. */
+export interface TopologySpreadConstraint {
+  maxSkew: number;
+  topologyKey: string;
+  whenUnsatisfiable: 'DoNotSchedule' | 'ScheduleAnyway';
+  labelSelector?: LabelSelector;
+  minDomains?: number;
 }
 
 export interface Affinity {
@@ -155,7 +166,7 @@ export interface SecretVolumeSource {
 
 export interface DownwardAPIItem {
   path: string;
-  fieldRef?: { fieldPath: string };
+  fieldRef?: { fieldPath: string; apiVersion?: string };
   resourceFieldRef?: { resource: string; containerName?: string; divisor?: Quantity };
   mode?: number;
 }
@@ -164,7 +175,7 @@ export interface VolumeProjection {
   configMap?: { name: string; items?: KeyToPath[]; optional?: boolean };
   secret?: { name: string; items?: KeyToPath[]; optional?: boolean };
   downwardAPI?: { items?: DownwardAPIItem[] };
-  serviceAccountToken?: unknown;
+  serviceAccountToken?: { path: string; audience?: string; expirationSeconds?: number };
 }
 
 export interface Volume {

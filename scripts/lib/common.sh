@@ -1,0 +1,44 @@
+# shellcheck shell=bash
+# Small things every script here shares: talking to the user, waiting with a deadline, being root, building.
+
+# say TEXT...: progress for people, on stderr, so that stdout stays for results
+say() { printf '%s: %s\n' "${SAY_AS:-coxswain}" "$*" >&2; }
+
+# die TEXT...: say what is wrong (and what to do about it), leave
+die() {
+  say "$*"
+  exit 1
+}
+
+now_ms() { date +%s%3N; }
+
+# wait_until MS COMMAND...: run COMMAND every 20 ms until it succeeds; 1 when MS have passed
+wait_until() {
+  local deadline_ms=$(($(now_ms) + $1))
+  shift
+  until "$@"; do
+    [ "$(now_ms)" -lt "$deadline_ms" ] || return 1
+    sleep 0.02
+  done
+}
+
+# need_root ARGS...: run the calling script again with sudo unless we are root already
+need_root() {
+  [ "$(id -u)" -ne 0 ] || return 0
+  command -v sudo >/dev/null || die "this needs root and there is no sudo: run it as root"
+  exec sudo --preserve-env "$0" "$@"
+}
+
+# ensure_built REPO: make the three bundles if one is missing
+ensure_built() {
+  local name
+  for name in hub agent cox; do
+    [ -f "$1/dist/$name.js" ] && continue
+    say "building dist/ (npm run build)"
+    (cd "$1" && npm run --silent build) >&2 || die "the build failed, see above"
+    return 0
+  done
+}
+
+# age_of PID: a value that stays the same while PID is the same process (its start time), empty when it is gone
+age_of() { [ -r "/proc/$1/stat" ] && sed -E 's/^.*\) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }

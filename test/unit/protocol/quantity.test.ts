@@ -1,0 +1,51 @@
+import * as assert from 'uvu/assert';
+import { bytesOf, cpuMilli, formatBytes, formatCpu, parseQuantity } from '../../../protocol/quantity.ts';
+import { spec } from '../../spec.ts';
+
+spec('parseQuantity', (it) => {
+  const cases: readonly [string | number, number | undefined][] = [
+    ['1', 1],
+    ['100m', 0.1],
+    ['1.5', 1.5],
+    ['.5', 0.5],
+    ['5.', 5],
+    ['-1Ki', -1024],
+    ['+2k', 2000],
+    ['128Mi', 134217728],
+    ['1e3', 1000],
+    ['1E', 1e18],
+    ['1E2', 100],
+    ['12e-1', 1.2],
+    [2, 2],
+    ['', undefined],
+    ['m', undefined],
+    ['1 Gi', undefined],
+    ['1ki', undefined],
+    ['0x10', undefined],
+    ['1e', undefined],
+    ['1.2.3', undefined],
+    [Number.NaN, undefined],
+  ];
+  for (const [text, value] of cases)
+    it(`reads ${JSON.stringify(text)}`, () => assert.is(parseQuantity(text), value));
+  it('rounds CPU up to thousandths', () => {
+    assert.is(cpuMilli('0.1'), 100);
+    assert.is(cpuMilli('1n'), 1);
+    assert.is(cpuMilli('2'), 2000);
+    assert.is(cpuMilli('0.29'), 290);
+    assert.is(cpuMilli(undefined), 0);
+  });
+  it('rounds bytes up', () => {
+    assert.is(bytesOf('1.5'), 2);
+    assert.is(bytesOf('64Mi'), 67108864);
+    assert.is(bytesOf(undefined), 0);
+  });
+  it('writes amounts as Kubernetes does', () => {
+    assert.is(formatCpu(250), '250m');
+    assert.is(formatCpu(2000), '2');
+    assert.is(formatBytes(536870912), '512Mi');
+    assert.is(formatBytes(1000), '1000');
+    assert.is(formatBytes(1536), '1536');
+    assert.is(formatBytes(1024 * 3), '3Ki');
+  });
+});
