@@ -10,20 +10,11 @@ import { pathToFileURL } from 'node:url';
 import { Store } from '../../hub/store/store.ts';
 import { systemClock } from '../../kit/clock.ts';
 import { DurableMap } from '../../kit/durable-map.ts';
-import type { KindSpec } from '../../protocol/kinds/kind.ts';
-import { storeKinds } from '../../test/build/store-kinds.ts';
-
-/** One measured figure; printed as a JSON line. */
-export interface StoreFigure {
-  readonly figure: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly target?: string;
-  /** What the value was computed from. */
-  readonly detail: Readonly<Record<string, number>>;
-}
+import { kinds } from '../../protocol/kinds/index.ts';
+import { type Bench, type Figure, limitFigure, median, ratioFigure } from './figure.ts';
 
 const ROUNDS = 5;
+const QUICK_ROUNDS = 2;
 const CREATES = 3000;
 const CALLERS = 16;
 const FEW = 10;
@@ -37,16 +28,14 @@ interface OpenStore {
   close(): Promise<void>;
 }
 
-/** Measures on real files below the system's temporary directory (`TMPDIR` chooses the disk) and reports each figure. */
-export async function benchStore(
-  report: (figure: StoreFigure) => void,
-  kinds: readonly KindSpec[] = storeKinds,
-): Promise<void> {
-  report(await createsPerSecond(kinds));
-  for (const figure of await smallWrites(kinds)) report(figure);
-}
+/** Measures on real files below the system's temporary directory (`TMPDIR` chooses the disk). */
+export const benchStore: Bench = async (report, { quick }) => {
+  const rounds = quick ? QUICK_ROUNDS : ROUNDS;
+  report(await createsPerSecond(rounds));
+  for (const figure of await smallWrites(rounds)) report(figure);
+};
 
-async function openStore(kinds: readonly KindSpec[]): Promise<OpenStore> {
+async function openStore(): Promise<OpenStore> {
   const directory = await mkdtemp(join(tmpdir(), 'bench-store-'));
   const { map, entries } = await DurableMap.open(directory, { shards: SHARDS });
   const store = await Store.open({ kinds, map, entries, clock: systemClock });
@@ -81,22 +70,24 @@ function pod(name: string): {
   };
 }
 
-async function createsPerSecond(kinds: readonly KindSpec[]): Promise<StoreFigure> {
+async function createsPerSecond(rounds: number): Promise<Figure> {
   const rates: number[] = [];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const { store, close } = await openStore(kinds);
+  for (let round = 0; round < rounds; round += 1) {
+    const { store, close } = await openStore();
     const startMs = performance.now();
     await fill(store, CREATES);
     rates.push((CREATES / (performance.now() - startMs)) * 1000);
     await close();
   }
-  const detail = { callers: CALLERS, creates: CREATES, slowest: Math.round(Math.min(...rates)) };
+  const value = Math.round(median(rates));
+  const note = `${CALLERS} callers, pods of 4 kB, slowest round ${Math.round(Math.min(...rates))}`;
   return {
-    figure: 'durable pod creates',
-    value: Math.round(median(rates)),
+    name: 'store: durable pod creates',
+    value,
     unit: '1/s',
-    target: '>= 1000',
-    detail,
+    target: '>= 1000 1/s',
+    ok: value >= 1000,
+    note,
   };
 }
 
@@ -108,50 +99,27 @@ async function fill(store: Store, count: number): Promise<void> {
 }
 
 /** Both stores are open at once and take turns, so that whatever else the machine does meets both alike. */
-async function smallWrites(kinds: readonly KindSpec[]): Promise<StoreFigure[]> {
-  const [few, many] = [await openStore(kinds), await openStore(kinds)];
+async function smallWrites(rounds: number): Promise<Figure[]> {
+  const [few, many] = [await openStore(), await openStore()];
   await fill(few.store, FEW);
   await fill(many.store, MANY);
   const stored = many.map.counters;
   await Promise.all([few.map.fold(), many.map.fold()]);
   for (const { store } of [few, many]) await writeSmall(store, -1);
-  const [ratios, fewMs, manyMs, bytes] = [[], [], [], []] as [number[], number[], number[], number[]];
-  for (let round = 0; round < ROUNDS; round += 1) {
-    const [a, b]: [number[], number[]] = [[], []];
-    for (let i = 0; i < SMALL_WRITES; i += 1) {
-      a.push(await writeSmall(few.store, round * SMALL_WRITES + i));
-      const before = many.map.counters.bytesWritten;
-      b.push(await writeSmall(many.store, round * SMALL_WRITES + i));
-      bytes.push(many.map.counters.bytesWritten - before);
-    }
-    fewMs.push(median(a));
-    manyMs.push(median(b));
-    ratios.push(median(b) / median(a));
+  const [fewMs, manyMs, bytes] = [[], [], []] as [number[], number[], number[]];
+  for (let i = 0; i < rounds * SMALL_WRITES; i += 1) {
+    fewMs.push(await writeSmall(few.store, i));
+    const before = many.map.counters.bytesWritten;
+    manyMs.push(await writeSmall(many.store, i));
+    bytes.push(many.map.counters.bytesWritten - before);
   }
   await Promise.all([few.close(), many.close()]);
-  const timeDetail = { fewMs: round3(median(fewMs)), manyMs: round3(median(manyMs)), few: FEW, many: MANY };
+  const note = `against ${FEW} stored; medians of ${fewMs.length} writes each, taken in turn`;
   const perByte = stored.bytesWritten / (stored.foldedBytes + stored.journalBytes);
   return [
-    {
-      figure: 'small write, time with many stored against few',
-      value: round3(median(ratios)),
-      unit: 'ratio',
-      target: '<= 1.2',
-      detail: timeDetail,
-    },
-    {
-      figure: 'small write, bytes written',
-      value: median(bytes),
-      unit: 'B',
-      target: '<= 16000',
-      detail: { most: Math.max(...bytes) },
-    },
-    {
-      figure: 'bytes written per byte stored, folding included',
-      value: round3(perByte),
-      unit: 'ratio',
-      detail: { stored: MANY },
-    },
+    ratioFigure(`store: small write, ${MANY} stored`, median(manyMs), median(fewMs), 'ms', 1.2, note),
+    limitFigure('store: small write, bytes written', Math.max(...bytes), 'B', 16_000, 'most of all writes'),
+    { name: 'store: bytes written per byte stored, folding included', value: perByte, unit: '' },
   ];
 }
 
@@ -164,12 +132,5 @@ async function writeSmall(store: Store, value: number): Promise<number> {
   return performance.now() - startMs;
 }
 
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1] ?? Number.NaN;
-}
-
-const round3 = (value: number): number => Math.round(value * 1000) / 1000;
-
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href)
-  await benchStore((figure) => void process.stdout.write(`${JSON.stringify(figure)}\n`));
+  await benchStore((figure) => void process.stdout.write(`${JSON.stringify(figure)}\n`), { quick: false });
