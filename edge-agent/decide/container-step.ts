@@ -1,5 +1,5 @@
 import { type ContainerView, newest } from './container.ts';
-import { containerMemory } from './pod-memory.ts';
+import { type ContainerMemory, containerMemory } from './pod-memory.ts';
 import { type PlannedContainer, restartRule, restartsAfter } from './pod-shape.ts';
 import {
   act,
@@ -33,6 +33,12 @@ export function restartDueMs(view: PodView, ended: ContainerView): number {
   return restartAtMs(containerMemory(view.memory, ended.name).backoff, exitedMs);
 }
 
+/** Number of the next container of this name: never one that ran before. */
+export function nextAttempt(memory: ContainerMemory, last: ContainerView | undefined): number {
+  if (memory.unstarted === true) return memory.attempts;
+  return Math.max(memory.attempts, last?.attempt ?? -1) + 1;
+}
+
 /** Makes a new container: image first, then the container itself; waits out the failures of both. */
 export function createStep(view: PodView, planned: PlannedContainer): Step {
   const { name, image: ref } = planned.spec;
@@ -40,7 +46,7 @@ export function createStep(view: PodView, planned: PlannedContainer): Step {
   if (memory.failure !== undefined && view.nowMs < memory.failure.retryAtMs)
     return blockedUntil(memory.failure.retryAtMs);
   const last = newest(view.containers, name);
-  const attempt = Math.max(memory.attempts, last?.attempt ?? -1) + 1;
+  const attempt = nextAttempt(memory, last);
   const { image } = memory;
   const fetch = act({ do: 'fetch', name, restart: last?.image === ref });
   if (image === undefined || image.ref !== ref) return fetch;

@@ -1,6 +1,6 @@
 import type { ContainerView } from './container.ts';
 import { newest } from './container.ts';
-import { appStep, initStep, podOutcome, sidecarStep } from './container-step.ts';
+import { appStep, initStep, nextAttempt, podOutcome, sidecarStep } from './container-step.ts';
 import { containerMemory, SANDBOX } from './pod-memory.ts';
 import { needsSandbox, type PlannedContainer, plannedContainers } from './pod-shape.ts';
 import {
@@ -186,7 +186,7 @@ function sandboxStep(view: PodView): Step {
     const dueMs = restartAtMs(memory.backoff, sandbox.exitedMs ?? view.nowMs);
     if (view.nowMs < dueMs) return blockedUntil(dueMs);
   }
-  const attempt = Math.max(memory.attempts, sandbox?.attempt ?? -1) + 1;
+  const attempt = nextAttempt(memory, sandbox);
   return act({ do: 'create', name: SANDBOX, role: 'sandbox', attempt, generation: view.bootId });
 }
 

@@ -40,6 +40,8 @@ export type ImageMemory =
 export interface ContainerMemory {
   /** Highest attempt ever made; -1 before the first. Never goes down. */
   readonly attempts: number;
+  /** True when the container of the highest attempt was removed without ever having run: its number is used again. */
+  readonly unstarted?: boolean;
   readonly backoff?: CrashBackoff;
   readonly failure?: Failure<CreateFailureReason>;
   readonly image?: ImageMemory;
@@ -116,9 +118,13 @@ export function containerMemory(memory: PodMemory, name: string): ContainerMemor
 
 /** The memory with one container name's part changed; an `undefined` value removes the field. */
 export function withContainer(memory: PodMemory, name: string, change: ContainerChange): PodMemory {
-  const { backoff, failure, image, lastExit, attempts } = { ...containerMemory(memory, name), ...change };
+  const { backoff, failure, image, lastExit, attempts, unstarted } = {
+    ...containerMemory(memory, name),
+    ...change,
+  };
   const next: ContainerMemory = {
     attempts: attempts ?? -1,
+    ...(unstarted && { unstarted }),
     ...(backoff && { backoff }),
     ...(failure && { failure }),
     ...(image && { image }),
@@ -143,6 +149,15 @@ export function withoutRuns(memory: PodMemory, ids: readonly string[]): PodMemor
   if (!ids.some((id) => id in memory.runs)) return memory;
   const runs = Object.fromEntries(Object.entries(memory.runs).filter(([id]) => !ids.includes(id)));
   return { ...memory, runs };
+}
+
+/** The memory after the engine was away: what failed meanwhile says nothing about the pod and is tried again at once. */
+export function forgetFailures(memory: PodMemory): PodMemory {
+  const { addressFailure: _, ...rest } = memory;
+  return Object.keys(memory.containers).reduce<PodMemory>(
+    (next, name) => withContainer(next, name, { failure: undefined }),
+    rest,
+  );
 }
 
 /** The failure to remember after one more failure of the same kind. */

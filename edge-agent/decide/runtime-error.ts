@@ -9,6 +9,7 @@ export type RuntimeReason =
   | 'AddressInUse'
   | 'PortInUse'
   | 'NetworkConflict'
+  | 'NetworkMissing'
   | 'BadSpec'
   | 'StartFailed'
   | 'DiskFull'

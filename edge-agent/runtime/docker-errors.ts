@@ -31,6 +31,7 @@ const TEXTS: readonly (readonly [RegExp, RuntimeReason, (readonly Operation[])?]
   ],
   [/no space left on device/i, 'DiskFull'],
   [/network .*(has active endpoints|overlaps with other|already exists)/i, 'NetworkConflict'],
+  [/network \S+ not found|could not find (a )?network/i, 'NetworkMissing'],
   [/Pool overlaps|networks have (same|overlapping)/i, 'NetworkConflict'],
   [/port is already allocated|bind.*address already in use|bind.*permission denied/i, 'PortInUse'],
   [/address already in use|no available IPv4 addresses/i, 'AddressInUse'],
