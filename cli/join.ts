@@ -60,6 +60,8 @@ export async function joinCluster(options: JoinOptions): Promise<HubFile> {
   checkAnswer(answer, ca, keyPem);
   const { cluster, api, mqtt } = answer;
   const hub: HubFile = { cluster, nodeName: options.nodeName, api, mqtt };
+  // Never a moment with an old certificate beside a new key: without node.crt the machine counts as not joined.
+  await rm(join(dir, 'node.crt'), { force: true });
   await writeFileDurably(join(dir, 'node.key'), keyPem);
   await writeFileDurably(join(dir, 'ca.crt'), ca);
   await writeFileDurably(join(dir, 'hub.json'), `${JSON.stringify(hub, null, 2)}\n`);

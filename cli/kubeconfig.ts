@@ -2,8 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { parse, stringify } from 'yaml';
 import { writeFileDurably } from '../kit/durable-file.ts';
+import { fromYaml, toYaml } from '../kit/yaml.ts';
 import { CliError } from './cli-error.ts';
 
 /** Where the hub of this machine writes its own. */
@@ -110,13 +110,13 @@ export async function mergeKubeconfig(from: string, fromText: string, target: st
     contexts: merge(held.contexts, added.contexts),
     'current-context': added['current-context'],
   };
-  await writeFileDurably(target, stringify(merged));
+  await writeFileDurably(target, toYaml(merged));
 }
 
 function parsed(path: string, text: string): Kubeconfig {
   let value: unknown;
   try {
-    value = parse(text);
+    value = fromYaml(text);
   } catch (cause) {
     throw new CliError(`${path} is not YAML; copy the hub's kubeconfig again.`, { cause });
   }

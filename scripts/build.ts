@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import { fromYaml } from '../kit/yaml.ts';
+import { buildSchema } from './build-schema.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const version = (JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { version: string }).version;
@@ -65,5 +66,6 @@ for (const [name, entry] of Object.entries(entries)) {
     logLevel: 'warning',
   });
 }
+buildSchema(`${root}/dist/schema`);
 chmodSync(`${root}/dist/cox.js`, 0o755);
 process.stdout.write(`built dist/hub.js, dist/agent.js, dist/cox.js (version ${version})\n`);

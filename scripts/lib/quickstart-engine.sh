@@ -15,7 +15,7 @@ check_memory_cgroup() {
   grep -qsw memory /sys/fs/cgroup/cgroup.controllers && return
   awk '$1 == "memory" && $4 == 1 { found = 1 } END { exit !found }' /proc/cgroups 2>/dev/null && return
   local file=/boot/firmware/cmdline.txt
-  [ -e $file ] || file=/boot/cmdline.txt
+  [ -e $file ] || [ ! -e /boot/cmdline.txt ] || file=/boot/cmdline.txt # Raspberry Pi OS before 12
   say "the kernel's memory cgroup is off: pods run, but their memory limits do nothing. To turn it on, add the words"
   say "    cgroup_enable=memory cgroup_memory=1"
   say "to the end of the one line in $file and reboot"
@@ -83,14 +83,15 @@ stop_pods() {
   docker stop -t 3 $ids >/dev/null || true
 }
 
-# remove_pods: containers and networks of the pods, and the image if it was made here
+# remove_pods: containers and networks of the pods, and the images that were made here
 remove_pods() {
   local ids network
   ids=$(pod_containers -a)
   # shellcheck disable=SC2086 # one id a word
   [ -z "$ids" ] || docker rm -f -v $ids >/dev/null
-  docker network ls --format '{{.Name}}' | { grep -E '^(coxswain|cox)([-._0-9]|$)' || true; } | while read -r network; do
+  docker network ls --filter label=coxswain.dev/network --format '{{.Name}}' | while read -r network; do
     docker network rm "$network" >/dev/null || say "network $network is still in use and stays"
   done
+  docker image ls -q coxswain.dev/sandbox | xargs -r docker rmi >/dev/null 2>&1 || true
   [ ! -f "$STATE/made-image" ] || docker rmi "$(cat "$STATE/made-image")" >/dev/null 2>&1 || true
 }

@@ -32,14 +32,13 @@ node_name() { hostname | tr '[:upper:]' '[:lower:]' | sed -E 's/[^a-z0-9.-]/-/g;
 
 start_agent() {
   local line
-  if [ ! -f "$STATE/joined" ]; then
+  if [ ! -f "$STATE/agent/identity/node.crt" ]; then
     say "joining this machine as device $(node_name)"
     line=$(cd "$REPO" && node dist/cox.js token create --kubeconfig "$KUBECONFIG_FILE" | grep -m1 '^cox join ') ||
       die "the hub gave no join token: $STATE/hub.log"
     # shellcheck disable=SC2086 # the printed line is words
     (cd "$REPO" && node dist/cox.js ${line#cox } --node-name "$(node_name)" --data-dir "$STATE/agent") >>"$STATE/agent.log" 2>&1 ||
       die "joining failed: $(tail -n 3 "$STATE/agent.log")"
-    : >"$STATE/joined"
   fi
   is_kept agent || say "starting the agent"
   keep_running agent "$(command -v node)" dist/agent.js --data-dir "$STATE/agent"

@@ -192,7 +192,6 @@ spec(
       await closed.stop();
       const cases: [Partial<JoinOptions>, string][] = [
         [{ url: closed.url }, 'firewall'],
-        [{ url: server.url.replace('127.0.0.1', '127.0.0.2') }, '--advertise|firewall'],
         [{ url: 'http://x' }, 'cox token create'],
         [{ token: 'x' }, 'cox token create'],
         [{ caHash: 'md5:x' }, 'cox token create'],
