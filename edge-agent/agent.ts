@@ -2,66 +2,35 @@ import { randomBytes } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { arch, cpus, hostname, platform, release } from 'node:os';
 import { join } from 'node:path';
-import { lifeOf } from '../kit/certificates.ts';
 import { systemClock, toTime } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
-import { DesiredCache, type OpenedCache } from './cache/desired-cache.ts';
-import { FlooredClock, noteTime, readNotedTime } from './cache/floored-clock.ts';
+import { noteTime } from './cache/floored-clock.ts';
 import type { HeldState } from './decide/desired-step.ts';
 import { Outbox } from './decide/outbox.ts';
-import { chooseProfile, type Profile, withSettings } from './decide/profile.ts';
+import { type Profile, withSettings } from './decide/profile.ts';
 import { nodeItem, toDesiredState } from './desired-state.ts';
 import { DesiredKeeper } from './link/desired-keeper.ts';
 import { readIdentity } from './link/identity.ts';
-import { type IdentityResult, Link } from './link/link.ts';
+import { Link } from './link/link.ts';
 import { MqttTransport } from './link/mqtt-transport.ts';
 import { Renewer } from './link/renewer.ts';
+import type { AgentOptions, Opened } from './open.ts';
 import { PodManager } from './pods/pod-manager.ts';
 import { DockerRuntime } from './runtime/docker.ts';
-import { readBoard } from './sensors/facts.ts';
 import { FactsKeeper } from './sensors/facts-keeper.ts';
 import { readInventoryApart } from './sensors/inventory.ts';
 import { MachineFiles } from './sensors/machine-files.ts';
-import type { RunningContainer } from './sensors/pod-usage.ts';
-import { loadProfiles } from './sensors/profile-files.ts';
 import { readMemory } from './sensors/node-sampler.ts';
+import type { RunningContainer } from './sensors/pod-usage.ts';
 import { Telemeter } from './sensors/telemeter.ts';
 import { StreamServer } from './streams/stream-server.ts';
-
-/** Settings of an agent, as `config.ts` reads them. */
-export interface AgentOptions {
-  readonly dataDir: string;
-  readonly runDir: string;
-  readonly dockerSocket: string;
-  readonly profile: readonly string[];
-  readonly network: string;
-  readonly bridge: string;
-  readonly diskPath: string;
-  readonly offline: boolean;
-  readonly log: Logger;
-  /** Command that prints the inventory as JSON. */
-  readonly inventoryCommand: readonly [string, ...string[]];
-}
 
 /** How often the facts are looked at again, at most, in ms; only while a hub listens. */
 const FACTS_MS = 10_000;
 /** The inventory's child processes wait until the pods have started, in ms. */
 const INVENTORY_DELAY_MS = 15_000;
 const STARTS_AT_ONCE = 4;
-
-/** What was read before anything was started. */
-interface Opened {
-  readonly identity: IdentityResult;
-  readonly cache: OpenedCache;
-  readonly clock: FlooredClock;
-  readonly profile: Profile;
-}
-
-/** The device has no identity and nothing to run: people must join it first. */
-export class NotJoinedError extends Error {
-  readonly reason = 'NotJoined';
-}
 
 /**
  * The agent as a whole, put together from its rooms. Order of a start: cache read, pods started, and only then the link. Stopping or
@@ -88,7 +57,7 @@ export class Agent {
   #isTold: boolean;
   #watcher: FSWatcher | undefined;
 
-  private constructor(options: AgentOptions, opened: Opened) {
+  constructor(options: AgentOptions, opened: Opened) {
     this.#options = options;
     this.#opened = opened;
     this.#log = options.log;
@@ -109,23 +78,6 @@ export class Agent {
       send: (stream, frame) => this.#link.sendFrame(stream, frame),
     });
     this.#link = this.#makeLink();
-  }
-
-  /** Reads cache, identity and profile; starts nothing. Throws NotJoinedError, ProfileError. */
-  static async open(options: AgentOptions): Promise<Agent> {
-    const clock = new FlooredClock(systemClock);
-    clock.raise(await readNotedTime(join(options.dataDir, 'clock')));
-    const cache = await DesiredCache.open(join(options.dataDir, 'cache'), {
-      log: options.log.with({ room: 'cache' }),
-      nowMs: () => clock.nowMs(),
-    });
-    clock.raise(cache.lastKnownMs);
-    const identity = await readIdentity(options.dataDir);
-    if (identity.ok) clock.raise(lifeBegin(identity.identity.certificate));
-    if (!identity.ok && cache.content === 'empty' && !options.offline) throw new NotJoinedError(identity.why);
-    const { files, names } = await loadProfiles(options.profile);
-    const profile = chooseProfile(files, readBoard(new MachineFiles(), arch()), names);
-    return new Agent(options, { identity, cache, clock, profile });
   }
 
   /** Starts the cached pods, then the link. */
@@ -203,7 +155,8 @@ export class Agent {
       },
       node: {
         nodeName: this.#nodeName(),
-        hostIp: () => this.#facts.facts.addresses.find((a) => a.type === 'InternalIP')?.address ?? '127.0.0.1',
+        hostIp: () =>
+          this.#facts.facts.addresses.find((a) => a.type === 'InternalIP')?.address ?? '127.0.0.1',
         cpuMilli: cpus().length * 1000,
         memoryBytes: readMemory(this.#files).totalBytes,
         network: { name: options.network, bridge: options.bridge, masquerade: true },
@@ -340,13 +293,5 @@ export class Agent {
       // Not joined yet: the link reads the files before every attempt anyway.
       this.#log.debug('identity not watched', { err });
     }
-  }
-}
-
-function lifeBegin(certificate: string): number {
-  try {
-    return lifeOf(certificate).notBeforeMs;
-  } catch {
-    return 0; // Torn: the link says so when it connects.
   }
 }

@@ -4,19 +4,21 @@ import type { DesiredState } from './pods/ports.ts';
 
 /** What the link holds, as the pods room reads it: pods by uid, the rest by `namespace/name`. */
 export function toDesiredState(held: HeldState): DesiredState {
-  const items = [...held.items.values()];
-  const named = <K extends 'configmap' | 'secret'>(kind: K): Map<string, Extract<Item, { kind: K }>['body']> =>
-    new Map(
-      items
-        .filter((item): item is Extract<Item, { kind: K }> => item.kind === kind)
-        .map((item) => [`${item.body.metadata.namespace ?? 'default'}/${item.body.metadata.name}`, item.body]),
-    );
-  return {
-    pods: new Map(items.flatMap((i) => (i.kind === 'pod' ? [[i.body.metadata.uid, i.body] as const] : []))),
-    configMaps: named('configmap'),
-    secrets: named('secret'),
-    node: nodeItem(held),
-  };
+  const pods = new Map<string, BodyOf<'pod'>>();
+  const configMaps = new Map<string, BodyOf<'configmap'>>();
+  const secrets = new Map<string, BodyOf<'secret'>>();
+  for (const item of held.items.values()) {
+    if (item.kind === 'pod') pods.set(item.body.metadata.uid, item.body);
+    if (item.kind === 'configmap') configMaps.set(nameOf(item.body.metadata), item.body);
+    if (item.kind === 'secret') secrets.set(nameOf(item.body.metadata), item.body);
+  }
+  return { pods, configMaps, secrets, node: nodeItem(held) };
+}
+
+type BodyOf<K extends Item['kind']> = Extract<Item, { kind: K }>['body'];
+
+function nameOf(metadata: { readonly name: string; readonly namespace?: string }): string {
+  return `${metadata.namespace ?? 'default'}/${metadata.name}`;
 }
 
 /** The hub's wishes for the node itself. */

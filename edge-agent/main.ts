@@ -1,9 +1,10 @@
 /** The agent of a device: settings in, signals out. What it does is in agent.ts. */
 import { ConfigError, describeConfig, describeFlags, readConfig } from '../kit/config.ts';
 import { createLogger, type Logger } from '../kit/logger.ts';
-import { Agent, NotJoinedError } from './agent.ts';
+import { Agent } from './agent.ts';
 import { agentSettings } from './config.ts';
 import { ProfileError } from './decide/profile.ts';
+import { NotJoinedError, openState } from './open.ts';
 import { readInventory } from './sensors/inventory.ts';
 
 /** EX_CONFIG of sysexits.h: a person must do something first. */
@@ -32,11 +33,12 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exit(1);
   });
   const program = process.argv[1] ?? '';
-  const agent = await Agent.open({
+  const options = {
     ...values,
     log,
-    inventoryCommand: [process.execPath, ...process.execArgv, program, '--print-inventory'],
-  });
+    inventoryCommand: [process.execPath, ...process.execArgv, program, '--print-inventory'] as const,
+  };
+  const agent = new Agent(options, await openState(options));
   // Timers do not keep the process alive; an agent cut off from hub and engine must stay.
   const alive = setInterval(() => undefined, 2 ** 30);
   const end = stopper(agent, log, () => clearInterval(alive));
