@@ -54,14 +54,24 @@ export interface ApiServerOptions {
   readonly extraRoutes?: readonly ExtraRoute[];
   /** Metrics of the other rooms, for `/metrics`. */
   readonly metrics?: () => readonly Metric[];
+  readonly limits?: ClientLimits;
   readonly log: Logger;
   readonly clock: Clock;
 }
 
-const HEAD_TIMEOUT_MS = 10_000;
-const BODY_TIMEOUT_MS = 60_000;
-const IDLE_TIMEOUT_MS = 120_000;
-const CHECK_MS = 2_000;
+/** How long a client may take; all in ms. */
+export interface ClientLimits {
+  /** For the TLS handshake and for the head of a request. */
+  readonly headMs: number;
+  /** For a whole request, its body included. */
+  readonly requestMs: number;
+  /** Between two requests of one connection. */
+  readonly idleMs: number;
+}
+
+const LIMITS: ClientLimits = { headMs: 10_000, requestMs: 60_000, idleMs: 120_000 };
+/** How often Node looks for clients that are over their limits. */
+const CHECK_MS = 1_000;
 const TCP_KEEP_ALIVE_MS = 30_000;
 /** How long `stop` waits for answers under way. */
 const STOP_GRACE_MS = 2_000;
@@ -146,19 +156,20 @@ export class ApiServer {
   }
 
   #listen(address: string, port: number): Promise<number> {
+    const limits = this.#options.limits ?? LIMITS;
     const server = createServer({
       ...this.#options.tls,
       requestCert: true,
       rejectUnauthorized: false,
       minVersion: 'TLSv1.2',
-      handshakeTimeout: HEAD_TIMEOUT_MS,
+      handshakeTimeout: limits.headMs,
       keepAlive: true,
       keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
       noDelay: true,
       maxHeaderSize: MAX_HEADER_BYTES,
-      headersTimeout: HEAD_TIMEOUT_MS,
-      requestTimeout: BODY_TIMEOUT_MS,
-      keepAliveTimeout: IDLE_TIMEOUT_MS,
+      headersTimeout: limits.headMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: limits.idleMs,
       connectionsCheckingInterval: CHECK_MS,
     });
     this.#servers.push(server);
