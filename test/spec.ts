@@ -32,7 +32,18 @@ async function bounded(title: string, limitMs: number, run: () => Promise<void>)
   });
   try {
     await Promise.race([run(), late]);
+  } catch (error) {
+    throw reportable(error);
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** uvu drops the rest of a suite in silence when a case throws no Error, or one whose `details` is no text (an ApiError). */
+function reportable(error: unknown): unknown {
+  if (!(error instanceof Error)) return new Error(`threw ${String(error)}`, { cause: error });
+  if (!('details' in error) || !error.details || typeof error.details === 'string') return error;
+  const told = new Error(`${error.name}: ${error.message}`, { cause: error });
+  if (error.stack !== undefined) told.stack = error.stack;
+  return told;
 }

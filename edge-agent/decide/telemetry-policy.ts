@@ -79,11 +79,6 @@ export function decideTelemetry(
   };
 }
 
-/** Forgets what the hub was told, for example after a reconnect: the next sample goes out whole. */
-export function untold(memory: TelemetryMemory): TelemetryMemory {
-  return memory.smoothed === undefined ? {} : { smoothed: memory.smoothed };
-}
-
 function tell(
   smoothed: Telemetry,
   pods: Readonly<Record<string, PodUsage>>,

@@ -1,17 +1,14 @@
-import { request } from 'node:https';
 import { isDueForRenewal } from '../../kit/certificates.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { buildNodeCsr, NODE_CERTIFICATE_DAYS } from '../../kit/csr.ts';
+import { sendHttps } from '../../kit/https.ts';
 import type { Logger } from '../../kit/logger.ts';
 import { decodeJoinResponse, JOIN_PATHS, type JoinResponse } from '../../protocol/wire/identity.ts';
 import { type Identity, storeRenewal } from './identity.ts';
-import { openTls, parseAddress } from './tls-socket.ts';
 
-const DEFAULT_API_PORT = 6443;
 /** A hub that refuses is asked no more often than this. */
 const RETRY_MS = 3_600_000;
 const ANSWER_MS = 15_000;
-const MAX_ANSWER_BYTES = 256 * 1024;
 
 /** Asks a hub for a new certificate with the old one; replaceable in tests. Rejects when it does not give one. */
 export type AskRenewal = (
@@ -76,59 +73,21 @@ export class Renewer {
   }
 }
 
-/** One POST over the same verified TLS as the link. */
+/** One POST, the old certificate as client certificate; the hub is proved by the pinned CA. */
 const askRenewal: AskRenewal = async (identity, address, csr, nowMs) => {
-  const endpoint = parseAddress(address, DEFAULT_API_PORT);
-  if (endpoint === undefined) throw new Error(`"${address}" is not an address of the form host:port`);
-  const socket = await openTls(endpoint, identity, nowMs);
-  try {
-    const { code, body } = await post(socket, endpoint.host, JOIN_PATHS.renew, JSON.stringify({ csr }));
-    if (code !== 200) throw new Error(`the hub answered ${code}: ${body.slice(0, 300)}`);
-    const decoded = decodeJoinResponse(JSON.parse(body));
-    if (!decoded.ok) throw new Error(`the hub's answer is not as it should be: ${decoded.why}`);
-    if (decoded.value.cluster !== identity.cluster) throw new Error('the answer is of another cluster');
-    return decoded.value;
-  } finally {
-    socket.destroy();
-  }
-};
-
-function post(
-  socket: Awaited<ReturnType<typeof openTls>>,
-  host: string,
-  path: string,
-  payload: string,
-): Promise<{ code: number; body: string }> {
-  return new Promise((resolve, reject) => {
-    const sent = request(
-      {
-        createConnection: () => socket,
-        method: 'POST',
-        host,
-        path,
-        timeout: ANSWER_MS,
-        headers: {
-          'content-type': 'application/json',
-          'content-length': Buffer.byteLength(payload),
-          connection: 'close',
-        },
-      },
-      (response) => {
-        const chunks: Buffer[] = [];
-        let bytes = 0;
-        response.on('data', (chunk: Buffer) => {
-          bytes += chunk.length;
-          if (bytes > MAX_ANSWER_BYTES) response.destroy(new Error('the answer is too large'));
-          else chunks.push(chunk);
-        });
-        response.on('error', reject);
-        response.on('end', () =>
-          resolve({ code: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
-        );
-      },
-    );
-    sent.on('timeout', () => sent.destroy(new Error('the hub does not answer')));
-    sent.on('error', reject);
-    sent.end(payload);
+  const base = address.includes('://') ? address : `https://${address}`;
+  const { code, body } = await sendHttps({
+    url: new URL(JOIN_PATHS.renew, base).href,
+    method: 'POST',
+    trust: { pinned: identity.ca },
+    identity: { certPem: identity.certificate, keyPem: identity.key },
+    body: JSON.stringify({ csr }),
+    timeoutMs: ANSWER_MS,
+    nowMs,
   });
-}
+  if (code !== 200) throw new Error(`the hub answered ${code}: ${body.slice(0, 300)}`);
+  const decoded = decodeJoinResponse(JSON.parse(body));
+  if (!decoded.ok) throw new Error(`the hub's answer is not as it should be: ${decoded.why}`);
+  if (decoded.value.cluster !== identity.cluster) throw new Error('the answer is of another cluster');
+  return decoded.value;
+};

@@ -3,16 +3,16 @@ import type { AddressInfo } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import { createServer, type Server, type TLSSocket } from 'node:tls';
 import { Aedes, type AuthenticateError, type Client, type ConnectPacket } from 'aedes';
-import type { Clock, Timer } from '../../kit/clock.ts';
+import type { Clock } from '../../kit/clock.ts';
 import type { Logger } from '../../kit/logger.ts';
 import { MAX_PACKET_BYTES } from '../../protocol/wire/messages.ts';
-import { GuardedConnection, type GuardLimits } from './guarded-connection.ts';
+import { Admission, type Admitted } from './admission.ts';
+import type { GuardLimits } from './guarded-connection.ts';
 import type { RefusalReason, Refusals } from './refusals.ts';
 import {
   type ConnectRequest,
   connectProblem,
   identify,
-  type PeerIdentity,
   type PeerVerdict,
   publishProblem,
   subscribeProblem,
@@ -21,11 +21,12 @@ import { Takeovers } from './takeovers.ts';
 
 const HANDSHAKE_TIMEOUT_MS = 10_000;
 const CONNECT_TIMEOUT_MS = 10_000;
-/** TLS connections of one device that have not said CONNECT yet. */
-const MAX_UNCONNECTED = 4;
 const MAX_CONNECTIONS = 12_000;
-const MAX_OUTBOUND_BYTES = 16 * 1024 * 1024;
-const PACKETS_PER_SECOND = 1_000;
+const LIMITS: GuardLimits = {
+  maxPacketBytes: MAX_PACKET_BYTES,
+  maxOutboundBytes: 16 * 1024 * 1024,
+  packetsPerSecond: 1_000,
+};
 /** MQTT 3.1.1 return codes of CONNACK. */
 const IDENTIFIER_REJECTED = 2;
 const NOT_AUTHORIZED = 5;
@@ -54,11 +55,10 @@ export interface EmbeddedBrokerOptions {
 /** Errors of aedes, which have no code, that only say that a connection ended. */
 const ENDINGS: ReadonlySet<string> = new Set(['connection closed', 'keep alive timeout']);
 
+/** Who is at the other end; without `admitted` it is the hub itself. */
 interface Peer {
-  readonly isHub: boolean;
-  readonly identity: PeerIdentity;
+  readonly admitted?: Admitted;
   request?: ConnectRequest;
-  timer?: Timer;
 }
 
 /** An error of ours that has been counted already. */
@@ -74,44 +74,22 @@ export class EmbeddedBroker {
   readonly #server: Server;
   readonly #peers = new WeakMap<object, Peer>();
   readonly #live = new Map<string, Client>();
-  readonly #unconnected = new Map<string, number>();
+  readonly #admission: Admission;
   readonly #sockets = new Set<TLSSocket>();
   readonly #takeovers: Takeovers;
 
   constructor(options: EmbeddedBrokerOptions) {
     this.#o = options;
     this.#takeovers = new Takeovers(options.clock);
-    this.#aedes = new Aedes({
-      connectTimeout: 2 * (options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS),
-      drainTimeout: 0,
-      preConnect: (client, packet, done) => this.#preConnect(client, packet, done),
-      authenticate: (client, _user, _password, done) => this.#authenticate(client, done),
-      authorizePublish: (client, packet, done) => {
-        const problem = client === null ? undefined : this.#publish(client, packet);
-        done(problem === undefined ? null : new Refused(problem));
-      },
-      authorizeSubscribe: (client, subscription, done) =>
-        done(null, this.#maySubscribe(client, subscription.topic) ? subscription : null),
+    this.#admission = new Admission({
+      verifyOurs: (certificate) => options.trust.verifyOurs(certificate),
+      clock: options.clock,
+      refusals: options.refusals,
+      connectTimeoutMs: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+      limits: { ...LIMITS, ...options.limits },
     });
-    this.#listenToAedes();
-    this.#server = createServer(
-      {
-        ...this.#secrets(),
-        requestCert: true,
-        // We judge certificates ourselves, so that an expired one gets an answer it can act on.
-        rejectUnauthorized: false,
-        minVersion: 'TLSv1.2',
-        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-        noDelay: true,
-        keepAlive: true,
-      },
-      (socket) => this.#admit(socket),
-    );
-    this.#server.maxConnections = options.maxConnections ?? MAX_CONNECTIONS;
-    this.#server.on('drop', () => options.refusals.add('', 'TooManyConnections'));
-    this.#server.on('tlsClientError', (error: Error & { code?: string }) =>
-      options.refusals.add('', 'Handshake', { code: error.code ?? '' }),
-    );
+    this.#aedes = this.#makeAedes();
+    this.#server = this.#makeServer();
   }
 
   /** The port it listens on; 0 before `start`. */
@@ -152,7 +130,7 @@ export class EmbeddedBroker {
     // A pair does not pass the end of one side on by itself.
     theirs.once('close', () => ours.destroy());
     ours.once('close', () => theirs.destroy());
-    this.#peers.set(theirs, { isHub: true, identity: { node: '' } });
+    this.#peers.set(theirs, {});
     this.#aedes.handle(theirs);
     return ours;
   }
@@ -162,69 +140,64 @@ export class EmbeddedBroker {
     this.#server.setSecureContext(this.#secrets());
   }
 
+  #makeAedes(): Aedes {
+    const aedes = new Aedes({
+      connectTimeout: 2 * (this.#o.connectTimeoutMs ?? CONNECT_TIMEOUT_MS),
+      drainTimeout: 0,
+      preConnect: (client, packet, done) => this.#preConnect(client, packet, done),
+      authenticate: (client, _user, _password, done) => this.#authenticate(client, done),
+      authorizePublish: (client, packet, done) => {
+        const problem = client === null ? undefined : this.#publish(client, packet);
+        done(problem === undefined ? null : new Refused(problem));
+      },
+      authorizeSubscribe: (client, subscription, done) =>
+        done(null, this.#maySubscribe(client, subscription.topic) ? subscription : null),
+    });
+    this.#listenTo(aedes);
+    return aedes;
+  }
+
+  #makeServer(): Server {
+    const { refusals, maxConnections } = this.#o;
+    const server = createServer(
+      {
+        ...this.#secrets(),
+        requestCert: true,
+        // We judge certificates ourselves, so that an expired one gets an answer it can act on.
+        rejectUnauthorized: false,
+        minVersion: 'TLSv1.2',
+        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+        noDelay: true,
+        keepAlive: true,
+      },
+      (socket) => this.#admit(socket),
+    );
+    server.maxConnections = maxConnections ?? MAX_CONNECTIONS;
+    server.on('drop', () => refusals.add('', 'TooManyConnections'));
+    server.on('tlsClientError', (error: Error & { code?: string }) =>
+      refusals.add('', 'Handshake', { code: error.code ?? '' }),
+    );
+    return server;
+  }
+
   #secrets(): { key: string; cert: string; ca: string } {
     const { serverKeyPem, serverCertPem, caPem } = this.#o.trust;
     return { key: serverKeyPem, cert: serverCertPem, ca: caPem };
   }
 
   #admit(socket: TLSSocket): void {
-    const { trust, refusals, clock } = this.#o;
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
-    socket.on('error', (err) => this.#o.log.debug('connection failed', { err }));
-    const der = socket.getPeerX509Certificate()?.raw;
-    const identity = identify(der === undefined ? undefined : trust.verifyOurs(der));
-    const { node } = identity;
-    const address = socket.remoteAddress ?? '';
-    if (node === '') {
-      refusals.add('', identity.problem ?? 'NoCertificate', { address });
-      socket.destroy();
-      return;
-    }
-    if ((this.#unconnected.get(node) ?? 0) >= MAX_UNCONNECTED) {
-      refusals.add(node, 'TooManyConnections', { address });
-      socket.destroy();
-      return;
-    }
-    const limits = {
-      maxPacketBytes: MAX_PACKET_BYTES,
-      maxOutboundBytes: MAX_OUTBOUND_BYTES,
-      packetsPerSecond: PACKETS_PER_SECOND,
-      ...this.#o.limits,
-    };
-    const conn = new GuardedConnection(socket, limits, clock, (problem) =>
-      refusals.add(node, problem, { address }),
-    );
-    this.#expectConnect(conn, { isHub: false, identity }, address);
-    this.#aedes.handle(conn);
-  }
-
-  #expectConnect(conn: GuardedConnection, peer: Peer, address: string): void {
-    const { node } = peer.identity;
-    this.#peers.set(conn, peer);
-    this.#unconnected.set(node, (this.#unconnected.get(node) ?? 0) + 1);
-    peer.timer = this.#o.clock.after(this.#o.connectTimeoutMs ?? CONNECT_TIMEOUT_MS, () => {
-      this.#o.refusals.add(node, 'ConnectTimeout', { address });
-      conn.destroy();
-    });
-    conn.once('close', () => this.#settleConnect(peer));
-  }
-
-  /** The peer has said CONNECT or gone away; counted once. */
-  #settleConnect(peer: Peer): void {
-    if (peer.timer === undefined) return;
-    peer.timer.cancel();
-    delete peer.timer;
-    const { node } = peer.identity;
-    const left = (this.#unconnected.get(node) ?? 1) - 1;
-    if (left > 0) this.#unconnected.set(node, left);
-    else this.#unconnected.delete(node);
+    const admitted = this.#admission.admit(socket);
+    if (admitted === undefined) return;
+    this.#peers.set(admitted.conn, { admitted });
+    this.#aedes.handle(admitted.conn);
   }
 
   #preConnect(client: Client, packet: ConnectPacket, done: (error: null, success: boolean) => void): void {
     const peer = this.#peers.get(client.conn);
     if (peer !== undefined) {
-      this.#settleConnect(peer);
+      peer.admitted?.saidConnect();
       const { clientId, clean = false, will } = packet;
       peer.request = { clientId, clean, hasWill: will !== undefined && will !== null };
     }
@@ -236,12 +209,12 @@ export class EmbeddedBroker {
     done: (error: AuthenticateError | null, success: boolean | null) => void,
   ): void {
     const peer = this.#peers.get(client.conn);
-    if (peer?.isHub === true) {
+    if (peer !== undefined && peer.admitted === undefined) {
       done(null, true);
       return;
     }
-    const { identity, request } = peer ?? { identity: identify(undefined), request: undefined };
-    const problem = request === undefined ? 'NoCertificate' : connectProblem(identity, request);
+    const identity = peer?.admitted?.identity ?? identify(undefined);
+    const problem = peer?.request === undefined ? 'NoCertificate' : connectProblem(identity, peer.request);
     if (problem !== undefined) {
       this.#o.refusals.add(identity.node, problem);
       const returnCode = problem === 'ClientIdMismatch' ? IDENTIFIER_REJECTED : NOT_AUTHORIZED;
@@ -259,37 +232,43 @@ export class EmbeddedBroker {
     client: Client,
     packet: { topic: string; retain: boolean; qos: number },
   ): RefusalReason | undefined {
-    const peer = this.#peers.get(client.conn);
-    if (peer?.isHub === true) return undefined;
-    const node = peer?.identity.node ?? '';
+    const node = this.#nodeOf(client);
+    if (node === undefined) return undefined;
     const problem = publishProblem(node, packet);
     if (problem !== undefined) this.#o.refusals.add(node, problem, { topic: packet.topic.slice(0, 128) });
     return problem;
   }
 
   #maySubscribe(client: Client, filter: string): boolean {
-    const peer = this.#peers.get(client.conn);
-    if (peer?.isHub === true) return true;
-    const node = peer?.identity.node ?? '';
+    const node = this.#nodeOf(client);
+    if (node === undefined) return true;
     const problem = subscribeProblem(node, filter);
     if (problem !== undefined) this.#o.refusals.add(node, problem, { filter: filter.slice(0, 128) });
     return problem === undefined;
   }
 
-  #listenToAedes(): void {
-    const nodeOf = (client: Client): string => this.#peers.get(client.conn)?.identity.node ?? '';
+  /** The device's name, empty for a stranger; undefined for the hub itself. */
+  #nodeOf(client: Client): string | undefined {
+    const peer = this.#peers.get(client.conn);
+    if (peer === undefined) return '';
+    return peer.admitted?.identity.node;
+  }
+
+  #listenTo(aedes: Aedes): void {
     const failed = (client: Client, error: Error & { code?: string }): void => {
       // Ours are counted, and a code is the network's: what is left broke the protocol.
       if (error instanceof Refused || error.code !== undefined || ENDINGS.has(error.message)) return;
-      this.#o.refusals.add(nodeOf(client), 'Malformed', { why: error.message });
+      this.#o.refusals.add(this.#nodeOf(client) ?? '', 'Malformed', { why: error.message });
     };
-    this.#aedes.on('clientError', failed);
-    this.#aedes.on('connectionError', failed);
-    this.#aedes.on('client', (client) => {
-      if (nodeOf(client) !== '') this.#live.set(nodeOf(client), client);
+    aedes.on('clientError', failed);
+    aedes.on('connectionError', failed);
+    aedes.on('client', (client) => {
+      const node = this.#nodeOf(client);
+      if (node !== undefined) this.#live.set(node, client);
     });
-    this.#aedes.on('clientDisconnect', (client) => {
-      if (this.#live.get(nodeOf(client)) === client) this.#live.delete(nodeOf(client));
+    aedes.on('clientDisconnect', (client) => {
+      const node = this.#nodeOf(client);
+      if (node !== undefined && this.#live.get(node) === client) this.#live.delete(node);
     });
   }
 }

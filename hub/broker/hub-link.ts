@@ -1,5 +1,5 @@
 /** The hub's side of the wire: one MQTT client, whether the broker is in this process or elsewhere. */
-import type { Duplex } from 'node:stream';
+import { Socket } from 'node:net';
 import { type BackoffPolicy, backoffMs, jittered } from '../../kit/backoff.ts';
 import type { Clock, Timer } from '../../kit/clock.ts';
 import type { Logger } from '../../kit/logger.ts';
@@ -9,6 +9,7 @@ import { isNodeName } from '../../protocol/wire/identity.ts';
 import { type Control, MAX_PACKET_BYTES, type Report, type Telemetry } from '../../protocol/wire/messages.ts';
 import { decodeTelemetry } from '../../protocol/wire/telemetry.ts';
 import { parseTopic, topics } from '../../protocol/wire/topics.ts';
+import { type BrokerAddress, type DeviceLink, LinkError } from './device-link.ts';
 import type { Refusals } from './refusals.ts';
 
 const KEEPALIVE_SECONDS = 30;
@@ -16,40 +17,6 @@ const CONNECT_TIMEOUT_MS = 10_000;
 const RECONNECT: BackoffPolicy = { baseMs: 500, maxMs: 15_000 };
 /** Topic and header beside a payload. */
 const PACKET_OVERHEAD_BYTES = 256;
-
-/** What the loops of the hub see of the devices. */
-export interface DeviceLink {
-  /** Resolves when the broker has taken the message; rejects with LinkError. Devices that are away never see it. */
-  sendControl(node: string, message: Control): Promise<void>;
-  /** Best effort; a frame that cannot go now is dropped and counted, and the stream notices the gap. */
-  sendFrame(node: string, stream: string, bytes: Uint8Array): void;
-  onReport(listener: (node: string, report: Report) => void): void;
-  onHeartbeat(listener: (node: string, telemetry: Telemetry | undefined) => void): void;
-  onFrame(listener: (node: string, stream: string, bytes: Uint8Array) => void): void;
-}
-
-/** Why a message did not leave the hub. */
-export class LinkError extends Error {
-  readonly reason: 'Disconnected' | 'Busy' | 'TooLarge' | 'Refused';
-  constructor(reason: LinkError['reason'], message: string, options?: ErrorOptions) {
-    super(message, options);
-    this.name = 'LinkError';
-    this.reason = reason;
-  }
-}
-
-/** Where the broker is: a stream made for each connection, or an address with what it asks for. PEM texts. */
-export type BrokerAddress =
-  | { readonly inProcess: () => Duplex }
-  | {
-      /** `mqtts://host:8883` or `mqtt://host:1883`. */
-      readonly url: string;
-      readonly ca?: string;
-      readonly cert?: string;
-      readonly key?: string;
-      readonly username?: string;
-      readonly password?: string;
-    };
 
 export interface HubLinkOptions {
   readonly broker: BrokerAddress;
@@ -167,7 +134,11 @@ export class HubLink implements DeviceLink {
   #connect(): void {
     const client = this.#open();
     this.#client = client;
-    client.on('connect', () => this.#subscribe(client));
+    client.on('connect', () => {
+      // Small messages both ways would wait 40 ms for each other's acknowledgement.
+      if (client.stream instanceof Socket) client.stream.setNoDelay(true);
+      this.#subscribe(client);
+    });
     client.on('error', (err) => this.#o.log.debug('broker connection error', { err }));
     client.on('message', (topic, payload) => this.#receive(topic, payload));
     client.on('close', () => {

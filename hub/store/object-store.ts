@@ -50,6 +50,8 @@ export class ObjectStore {
       ids: options.ids ?? systemIds,
       nowMs: () => options.clock.nowMs(),
       newest: (kind, namespace, name) => this.newest(kind, namespace, name),
+      admit: (object) =>
+        options.admit?.(object, (kind, namespace, name) => this.newest(kind, namespace, name)),
     };
   }
 

@@ -45,6 +45,8 @@ spec(
         openssl('verify', '-CAfile', join(dir, 'a/ca.crt'), '-verify_ip', '192.0.2.7', leaf),
         'OK',
       );
+      const asOther = { purpose: 'server', host: 'other.example', nowMs: NOV_2026 } as const;
+      assert.is(certificateProblem(der(authority.serverCertPem), authority.caPem, asOther), 'WrongName');
       const digest = openssl('x509', '-in', join(dir, 'a/ca.crt'), '-noout', '-pubkey');
       writeFileSync(join(dir, 'pub.pem'), digest);
       openssl('pkey', '-pubin', '-in', 'pub.pem', '-outform', 'DER', '-out', 'pub.der');

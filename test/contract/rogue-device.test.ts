@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import fc from 'fast-check';
 import { generate, type Packet } from 'mqtt-packet';
@@ -215,6 +216,34 @@ spec(
       socket.destroy();
     });
 
+    it('is cut off when it stops reading, and holds up nobody', async () => {
+      const socket = await rawConnection(broker.port, fleet, rogue);
+      const subscriptions = [{ topic: topics.control('rogue'), qos: 0 as const }];
+      socket.write(generate(CONNECT));
+      socket.write(generate({ cmd: 'subscribe', messageId: 1, subscriptions }));
+      await until('both answers', () => socket.bytesRead > 8);
+      socket.pause();
+      const hub = 'x'.repeat(1024 * 1024);
+      await refusedAs('SlowReader', async () => {
+        for (let i = 0; i < 40; i++)
+          await link.sendControl('rogue', { t: 'welcome', cluster: 'c', version: 1, hub, atMs: 0 });
+      });
+      socket.destroy();
+    });
+
+    it('cannot harm the listener with what is not TLS', async () => {
+      await refusedAs(
+        'Handshake',
+        async () => {
+          const socket = connectTcp(broker.port, '127.0.0.1');
+          socket.on('error', () => undefined);
+          socket.write('GET / HTTP/1.1\r\n\r\n');
+          await once(socket.resume(), 'close');
+        },
+        '',
+      );
+    });
+
     it('cannot harm the broker with random bytes', async () => {
       const bytes = fc.uint8Array({ minLength: 1, maxLength: 200 });
       await fc.assert(
@@ -251,7 +280,7 @@ spec(
         log,
         refusals,
         connectTimeoutMs: 1_500,
-        limits: { packetsPerSecond: 200 },
+        limits: { packetsPerSecond: 200, maxOutboundBytes: 4 * 1024 * 1024 },
       });
       await broker.start();
       link = new HubLink({

@@ -1,0 +1,250 @@
+import type { KeyedQueue } from '../../kit/keyed-queue.ts';
+import type { Pod } from '../../protocol/kinds/pod.ts';
+import type { Deployment, ReplicaSet } from '../../protocol/kinds/workloads.ts';
+import type { Change, NewObject } from '../cluster.ts';
+import { rollUpDeployment } from '../decide/deployment-status.ts';
+import {
+  availableAtMs,
+  controllerUid,
+  isActive,
+  isAvailable,
+  isReady,
+  isTerminal,
+} from '../decide/pod-facts.ts';
+import { newReplicaSet, POD_TEMPLATE_HASH, podTemplateHash, REVISION } from '../decide/revisions.ts';
+import { planRollout, type RolloutAction, type RolloutMember } from '../decide/rollout.ts';
+import {
+  isApiError,
+  keyOf,
+  type Loop,
+  type LoopDeps,
+  loopQueue,
+  momentOf,
+  referenceTo,
+  splitKey,
+  tolerant,
+} from '../loop.ts';
+
+/**
+ * Turns Deployments into ReplicaSets and rolls them over. Level-triggered, one pass per Deployment at a time. Looks at the pods
+ * themselves, not at the ReplicaSets' statuses, so that a rollout does not wait for status writes.
+ */
+export class DeploymentController implements Loop {
+  readonly #deps: LoopDeps;
+  readonly #queue: KeyedQueue;
+  #unsubscribe: (() => void) | undefined;
+
+  constructor(deps: LoopDeps) {
+    this.#deps = { ...deps, log: deps.log.with({ room: 'controllers', loop: 'deployment' }) };
+    this.#queue = loopQueue((key) => this.#reconcile(key), this.#deps, 16);
+  }
+
+  start(signal: AbortSignal): void {
+    this.#unsubscribe = this.#deps.view.subscribe((change) => this.#onChange(change));
+    for (const deployment of this.#deps.view.list('Deployment')) this.#queue.add(keyOf(deployment));
+    signal.addEventListener('abort', () => void this.stop(), { once: true });
+  }
+
+  stop(): Promise<void> {
+    this.#unsubscribe?.();
+    return this.#queue.stop();
+  }
+
+  #onChange({ kind, object }: Change): void {
+    const { view } = this.#deps;
+    if (kind === 'Deployment') this.#queue.add(keyOf(object));
+    if (kind === 'ReplicaSet') this.#addOwner(object as ReplicaSet);
+    if (kind === 'Pod') {
+      const uid = controllerUid(object as Pod);
+      const rs = uid === undefined ? undefined : view.byUid('ReplicaSet', uid);
+      if (rs !== undefined) this.#addOwner(rs);
+    }
+  }
+
+  #addOwner(rs: ReplicaSet): void {
+    const uid = controllerUid(rs);
+    const deployment = uid === undefined ? undefined : this.#deps.view.byUid('Deployment', uid);
+    if (deployment !== undefined) this.#queue.add(keyOf(deployment));
+  }
+
+  async #reconcile(key: string): Promise<void> {
+    const { view } = this.#deps;
+    const { namespace, name } = splitKey(key);
+    const deployment = view.get('Deployment', namespace, name);
+    if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined) return;
+    const plan = planRollout(deployment, this.#members(deployment));
+    if (plan.length > 0) this.#deps.log.debug('rollout plan', { key, plan });
+    // All at once: the steps of one plan are safe in any order, and they share one flush of the store.
+    const results = await Promise.allSettled(plan.map((action) => this.#apply(deployment, action)));
+    await this.#writeStatus(key);
+    for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  #members(deployment: Deployment): RolloutMember[] {
+    const { view, clock } = this.#deps;
+    const minReady = deployment.spec.minReadySeconds ?? 0;
+    const nowMs = clock.nowMs();
+    return view.ownedBy('ReplicaSet', deployment.metadata.uid).map((rs) => {
+      const pods = view.ownedBy('Pod', rs.metadata.uid);
+      const active = pods.filter(isActive);
+      return {
+        rs,
+        active: active.length,
+        ready: active.filter(isReady).length,
+        available: active.filter((pod) => isAvailable(pod, minReady, nowMs)).length,
+        running: pods.filter((pod) => !isTerminal(pod) && !this.#isLost(pod)).length,
+      };
+    });
+  }
+
+  /** A pod being deleted on a node that nobody hears from is nobody's obstacle: it may never be confirmed. */
+  #isLost(pod: Pod): boolean {
+    if (pod.metadata.deletionTimestamp === undefined || pod.spec.nodeName === undefined) return false;
+    const node = this.#deps.view.get('Node', '', pod.spec.nodeName);
+    const ready = node?.status?.conditions?.find((c) => c.type === 'Ready');
+    return node === undefined || ready?.status === 'Unknown';
+  }
+
+  async #apply(deployment: Deployment, action: RolloutAction): Promise<void> {
+    const { client } = this.#deps;
+    const { namespace = '', name } = deployment.metadata;
+    switch (action.do) {
+      case 'create':
+        return this.#create(deployment, action);
+      case 'scale':
+        return this.#scale(deployment, action);
+      case 'delete':
+        return tolerant(client.delete('ReplicaSet', namespace, action.name));
+      case 'set-revision':
+        await client.modify('Deployment', namespace, name, (draft) => {
+          draft.metadata.annotations = {
+            ...draft.metadata.annotations,
+            [REVISION]: String(action.revision),
+          };
+          return true;
+        });
+    }
+  }
+
+  async #create(deployment: Deployment, action: RolloutAction & { do: 'create' }): Promise<void> {
+    const { view, client } = this.#deps;
+    const object = replicaSetFrom(deployment, action);
+    const { name } = object.metadata;
+    try {
+      await client.create('ReplicaSet', object);
+    } catch (error) {
+      if (!isApiError(error, 'AlreadyExists')) throw error;
+      const present = view.get('ReplicaSet', deployment.metadata.namespace ?? '', name);
+      const ours = present !== undefined && controllerUid(present) === deployment.metadata.uid;
+      if (ours && newReplicaSet(deployment, [present]) !== undefined) return; // Made by an earlier pass that was cut short.
+      await this.#countCollision(deployment);
+      throw error;
+    }
+    this.#noteScaled(deployment, name, 0, action.replicas);
+  }
+
+  /** Another ReplicaSet has the name: the next pass makes another one of a higher count. */
+  async #countCollision(deployment: Deployment): Promise<void> {
+    const { namespace = '', name } = deployment.metadata;
+    await this.#deps.client.modify(
+      'Deployment',
+      namespace,
+      name,
+      (draft) => {
+        draft.status = { ...draft.status, collisionCount: (deployment.status?.collisionCount ?? 0) + 1 };
+        return true;
+      },
+      'status',
+    );
+  }
+
+  async #scale(deployment: Deployment, action: RolloutAction & { do: 'scale' }): Promise<void> {
+    let before = action.replicas;
+    const { minReadySeconds } = deployment.spec;
+    await this.#deps.client.modify(
+      'ReplicaSet',
+      deployment.metadata.namespace ?? '',
+      action.name,
+      (draft) => {
+        before = draft.spec.replicas ?? 0;
+        draft.spec.replicas = action.replicas;
+        if (minReadySeconds !== undefined) draft.spec.minReadySeconds = minReadySeconds;
+        draft.metadata.annotations = { ...draft.metadata.annotations, ...action.annotations };
+        return true;
+      },
+    );
+    this.#noteScaled(deployment, action.name, before, action.replicas);
+  }
+
+  #noteScaled(deployment: Deployment, name: string, from: number, to: number): void {
+    if (from === to) return;
+    const message = `Scaled ${to > from ? 'up' : 'down'} replica set ${name} from ${from} to ${to}`;
+    this.#deps.events.record({
+      involved: referenceTo(deployment),
+      type: 'Normal',
+      reason: 'ScalingReplicaSet',
+      message,
+    });
+  }
+
+  async #writeStatus(key: string): Promise<void> {
+    const { view, client, clock } = this.#deps;
+    const { namespace, name } = splitKey(key);
+    const deployment = view.get('Deployment', namespace, name);
+    if (deployment === undefined) return;
+    const now = momentOf(clock);
+    const rollup = rollUpDeployment(deployment, this.#members(deployment), now);
+    if (rollup.lookAgainMs !== undefined) this.#queue.addAfter(key, rollup.lookAgainMs + 1);
+    this.#lookWhenAvailable(key, deployment, now.atMs);
+    if (rollup.changed)
+      await tolerant(client.updateStatus('Deployment', { ...deployment, status: rollup.status }));
+  }
+
+  /** With minReadySeconds pods become available by time alone. */
+  #lookWhenAvailable(key: string, deployment: Deployment, nowMs: number): void {
+    const minReady = deployment.spec.minReadySeconds ?? 0;
+    if (minReady <= 0) return;
+    const { view } = this.#deps;
+    const pods = view
+      .ownedBy('ReplicaSet', deployment.metadata.uid)
+      .flatMap((rs) => view.ownedBy('Pod', rs.metadata.uid));
+    const waits = pods
+      .filter((pod) => isActive(pod) && isReady(pod) && !isAvailable(pod, minReady, nowMs))
+      .map((pod) => (availableAtMs(pod, minReady) ?? nowMs) - nowMs);
+    if (waits.length > 0) this.#queue.addAfter(key, Math.max(1, Math.min(...waits)));
+  }
+}
+
+/** The ReplicaSet of the deployment's present template; its name follows from the template alone. */
+function replicaSetFrom(
+  deployment: Deployment,
+  action: RolloutAction & { do: 'create' },
+): NewObject<ReplicaSet> & { metadata: { name: string } } {
+  const { template, selector, minReadySeconds } = deployment.spec;
+  const hash = podTemplateHash(template, deployment.status?.collisionCount ?? 0);
+  const labels = { ...template.metadata?.labels, [POD_TEMPLATE_HASH]: hash };
+  return {
+    metadata: {
+      name: `${deployment.metadata.name}-${hash}`,
+      namespace: deployment.metadata.namespace ?? '',
+      labels,
+      annotations: action.annotations,
+      ownerReferences: [
+        {
+          apiVersion: 'apps/v1',
+          kind: 'Deployment',
+          name: deployment.metadata.name,
+          uid: deployment.metadata.uid,
+          controller: true,
+          blockOwnerDeletion: true,
+        },
+      ],
+    },
+    spec: {
+      replicas: action.replicas,
+      ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
+      selector: { ...selector, matchLabels: { ...selector.matchLabels, [POD_TEMPLATE_HASH]: hash } },
+      template: { ...template, metadata: { ...template.metadata, labels } },
+    },
+  };
+}

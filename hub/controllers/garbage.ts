@@ -1,0 +1,267 @@
+import type { KeyedQueue } from '../../kit/keyed-queue.ts';
+import { inParallel } from '../../kit/parallel.ts';
+import type { KindName } from '../../protocol/kinds/kind-map.ts';
+import type { KubeObject, OwnerReference } from '../../protocol/kinds/meta.ts';
+import type { Change } from '../cluster.ts';
+import { judgeDependent, nextOwnerStep, orphanedPods, surplusTerminated } from '../decide/garbage.ts';
+import { isTerminal } from '../decide/pod-facts.ts';
+import { type Loop, type LoopDeps, loopQueue, splitKey, tolerant } from '../loop.ts';
+
+/** A record, so that the compiler names the kind that is missing here. */
+const KINDS: Readonly<Record<KindName, true>> = {
+  Namespace: true,
+  Node: true,
+  Pod: true,
+  ConfigMap: true,
+  Secret: true,
+  ServiceAccount: true,
+  Event: true,
+  Lease: true,
+  Deployment: true,
+  ReplicaSet: true,
+};
+const KIND_NAMES = Object.keys(KINDS) as KindName[];
+
+/** How the garbage controller can be tuned. */
+export interface GarbageOptions {
+  /** Ended pods kept in all; the oldest beyond go. */
+  readonly keepTerminatedPods: number;
+  /** How long a node must be away before its pods go: a node that was deleted by mistake can come back. */
+  readonly nodeQuarantineMs: number;
+}
+
+const DEFAULTS: GarbageOptions = { keepTerminatedPods: 500, nodeQuarantineMs: 20_000 };
+const WRITES_IN_FLIGHT = 64;
+
+/**
+ * Removes what belongs to nobody: dependents of gone owners, pods of deleted nodes, ended pods beyond a number; and carries out
+ * foreground and orphan deletion. Keeps an index from owner to dependents, fed by the view's changes alone.
+ */
+export class GarbageController implements Loop {
+  readonly #deps: LoopDeps;
+  readonly #options: GarbageOptions;
+  readonly #queue: KeyedQueue;
+  /** Owner uid → queue keys of what names it. */
+  readonly #dependents = new Map<string, Set<string>>();
+  /** Monotonic ms since when a node is missed. */
+  readonly #missingSinceMs = new Map<string, number>();
+  #unsubscribe: (() => void) | undefined;
+
+  constructor(deps: LoopDeps, options: Partial<GarbageOptions> = {}) {
+    this.#deps = { ...deps, log: deps.log.with({ room: 'controllers', loop: 'garbage' }) };
+    this.#options = { ...DEFAULTS, ...options };
+    this.#queue = loopQueue((key) => this.#work(key), this.#deps, 32);
+  }
+
+  start(signal: AbortSignal): void {
+    const { view } = this.#deps;
+    this.#unsubscribe = view.subscribe((change) => this.#onChange(change));
+    for (const kind of KIND_NAMES) {
+      for (const object of view.list(kind)) {
+        this.#index(kind, object);
+        this.#queue.add(queueKey(kind, object));
+      }
+    }
+    this.#queue.add('terminated:');
+    for (const pod of view.list('Pod')) this.#checkNode(pod.spec.nodeName);
+    signal.addEventListener('abort', () => void this.stop(), { once: true });
+  }
+
+  stop(): Promise<void> {
+    this.#unsubscribe?.();
+    return this.#queue.stop();
+  }
+
+  #onChange({ kind, type, object, previous }: Change): void {
+    if (!isKind(kind)) return;
+    const key = queueKey(kind, object);
+    if (previous !== undefined) this.#unindex(kind, previous);
+    if (type === 'deleted') {
+      this.#unindex(kind, object);
+      for (const dependent of this.#dependents.get(object.metadata.uid) ?? []) this.#queue.add(dependent);
+      // An owner that waits for its dependents counts them again.
+      for (const owner of object.metadata.ownerReferences ?? []) this.#addOwner(owner, object);
+    } else {
+      this.#index(kind, object);
+      if (concernsUs(object)) this.#queue.add(key);
+    }
+    if (kind === 'Node' && type === 'deleted') this.#checkNode(object.metadata.name);
+    if (kind === 'Pod' && type !== 'deleted') this.#onPod(object as KubeObject & { kind: 'Pod' });
+  }
+
+  #onPod(object: KubeObject): void {
+    const pod = this.#deps.view.byUid('Pod', object.metadata.uid);
+    if (pod === undefined) return;
+    if (isTerminal(pod)) this.#queue.add('terminated:');
+    this.#checkNode(pod.spec.nodeName);
+  }
+
+  #checkNode(nodeName: string | undefined): void {
+    if (nodeName === undefined || this.#deps.view.get('Node', '', nodeName) !== undefined) return;
+    if (this.#missingSinceMs.has(nodeName)) return;
+    this.#missingSinceMs.set(nodeName, this.#deps.clock.monotonicMs());
+    this.#queue.addAfter(`node:${nodeName}`, this.#options.nodeQuarantineMs);
+  }
+
+  #addOwner(owner: OwnerReference, dependent: KubeObject): void {
+    if (!isKind(owner.kind)) return;
+    const found = this.#deps.view.byUid(owner.kind, owner.uid);
+    if (found?.metadata.deletionTimestamp !== undefined) this.#queue.add(queueKey(owner.kind, found));
+    else if (found === undefined) this.#queue.add(queueKey(dependent.kind as KindName, dependent));
+  }
+
+  #index(kind: KindName, object: KubeObject): void {
+    for (const { uid } of object.metadata.ownerReferences ?? []) {
+      const set = this.#dependents.get(uid) ?? new Set();
+      set.add(queueKey(kind, object));
+      this.#dependents.set(uid, set);
+    }
+  }
+
+  #unindex(kind: KindName, object: KubeObject): void {
+    for (const { uid } of object.metadata.ownerReferences ?? []) {
+      const set = this.#dependents.get(uid);
+      set?.delete(queueKey(kind, object));
+      if (set?.size === 0) this.#dependents.delete(uid);
+    }
+  }
+
+  async #work(key: string): Promise<void> {
+    const colon = key.indexOf(':');
+    const kind = key.slice(0, colon);
+    const rest = key.slice(colon + 1);
+    if (kind === 'terminated') return this.#removeTerminated();
+    if (kind === 'node') return this.#removeOrphaned(rest);
+    if (!isKind(kind)) return;
+    const { namespace, name } = splitKey(rest);
+    const object: KubeObject | undefined = this.#deps.view.get(kind, namespace, name);
+    if (object === undefined) return;
+    await this.#judge(kind, object);
+    await this.#stepOwner(kind, object);
+  }
+
+  async #judge(kind: KindName, object: KubeObject): Promise<void> {
+    const verdict = judgeDependent(object, (owner) => this.#exists(owner, object));
+    const { namespace = '', name, uid } = object.metadata;
+    switch (verdict.do) {
+      case 'keep':
+        return;
+      case 'delete':
+        this.#deps.log.debug('owner gone', { kind, namespace, name });
+        return tolerant(this.#deps.client.delete(kind, namespace, name, { uid, propagation: 'Background' }));
+      case 'forget':
+        return this.#dropOwners(kind, object, verdict.uids);
+    }
+  }
+
+  #exists(owner: OwnerReference, dependent: KubeObject): boolean | undefined {
+    if (!isKind(owner.kind)) return undefined;
+    const found = this.#deps.view.byUid(owner.kind, owner.uid);
+    if (found === undefined) return false;
+    const namespace = found.metadata.namespace ?? '';
+    return namespace === '' || namespace === (dependent.metadata.namespace ?? '');
+  }
+
+  async #stepOwner(kind: KindName, owner: KubeObject): Promise<void> {
+    const { view } = this.#deps;
+    const keys = [...(this.#dependents.get(owner.metadata.uid) ?? [])];
+    const dependents = keys.flatMap((key) => {
+      const colon = key.indexOf(':');
+      const dependentKind = key.slice(0, colon) as KindName;
+      const { namespace, name } = splitKey(key.slice(colon + 1));
+      const object: KubeObject | undefined = view.get(dependentKind, namespace, name);
+      return object === undefined ? [] : [{ kind: dependentKind, object }];
+    });
+    const blocking = dependents.filter(({ object }) =>
+      object.metadata.ownerReferences?.some(
+        (o) => o.uid === owner.metadata.uid && o.blockOwnerDeletion === true,
+      ),
+    );
+    const step = nextOwnerStep(owner, dependents.length, blocking.length);
+    switch (step.do) {
+      case 'nothing':
+        return;
+      case 'orphan-dependents':
+        return inParallel(dependents, WRITES_IN_FLIGHT, (d) =>
+          this.#dropOwners(d.kind, d.object, [owner.metadata.uid]),
+        );
+      case 'delete-dependents':
+        return inParallel(
+          dependents.filter((d) => d.object.metadata.deletionTimestamp === undefined),
+          WRITES_IN_FLIGHT,
+          ({ kind: k, object: { metadata: m } }) =>
+            tolerant(
+              this.#deps.client.delete(k, m.namespace ?? '', m.name, {
+                uid: m.uid,
+                propagation: 'Foreground',
+              }),
+            ),
+        );
+      case 'remove-finalizer':
+        return this.#removeFinalizer(kind, owner, step.finalizer);
+    }
+  }
+
+  async #removeFinalizer(kind: KindName, owner: KubeObject, finalizer: string): Promise<void> {
+    const { namespace = '', name, uid } = owner.metadata;
+    await this.#deps.client.modify(kind, namespace, name, (draft) => {
+      if (draft.metadata.uid !== uid) return false;
+      draft.metadata.finalizers = (draft.metadata.finalizers ?? []).filter((f) => f !== finalizer);
+      return true;
+    });
+  }
+
+  async #dropOwners(kind: KindName, object: KubeObject, uids: readonly string[]): Promise<void> {
+    const { namespace = '', name, uid } = object.metadata;
+    await this.#deps.client.modify(kind, namespace, name, (draft) => {
+      if (draft.metadata.uid !== uid) return false;
+      const left = (draft.metadata.ownerReferences ?? []).filter((o) => !uids.includes(o.uid));
+      if (left.length > 0) draft.metadata.ownerReferences = left;
+      else delete draft.metadata.ownerReferences;
+      return true;
+    });
+  }
+
+  async #removeTerminated(): Promise<void> {
+    const { view, client } = this.#deps;
+    const surplus = surplusTerminated(view.list('Pod'), this.#options.keepTerminatedPods);
+    await inParallel(surplus, WRITES_IN_FLIGHT, ({ metadata: m }) =>
+      tolerant(client.delete('Pod', m.namespace ?? '', m.name, { uid: m.uid })),
+    );
+  }
+
+  async #removeOrphaned(nodeName: string): Promise<void> {
+    const { view, client, clock, log } = this.#deps;
+    const exists = view.get('Node', '', nodeName) !== undefined;
+    const sinceMs = this.#missingSinceMs.get(nodeName);
+    if (exists || sinceMs === undefined) {
+      this.#missingSinceMs.delete(nodeName);
+      return;
+    }
+    const leftMs = sinceMs + this.#options.nodeQuarantineMs - clock.monotonicMs();
+    if (leftMs > 0) return this.#queue.addAfter(`node:${nodeName}`, leftMs);
+    const orphans = orphanedPods(
+      view.podsOnNode(nodeName),
+      (name) => view.get('Node', '', name) !== undefined,
+    );
+    if (orphans.length > 0)
+      log.info('pods of a deleted node removed', { node: nodeName, pods: orphans.length });
+    await inParallel(orphans, WRITES_IN_FLIGHT, ({ metadata: m }) =>
+      tolerant(client.delete('Pod', m.namespace ?? '', m.name, { uid: m.uid, gracePeriodSeconds: 0 })),
+    );
+    this.#missingSinceMs.delete(nodeName);
+  }
+}
+
+/** Objects that are nobody's dependents and are not being deleted need no look. */
+function concernsUs({ metadata }: KubeObject): boolean {
+  return metadata.ownerReferences !== undefined || metadata.deletionTimestamp !== undefined;
+}
+
+function queueKey(kind: KindName, { metadata }: KubeObject): string {
+  return `${kind}:${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`;
+}
+
+function isKind(kind: string): kind is KindName {
+  return Object.hasOwn(KINDS, kind);
+}

@@ -1,0 +1,39 @@
+import type { Pod, PodStatus } from '../../protocol/kinds/pod.ts';
+import type { PodReport } from '../../protocol/wire/messages.ts';
+import { canonicalJson } from './content-hash.ts';
+
+/** What a device's word on a pod means for the pod's object. */
+export type PodReportVerdict =
+  | { readonly do: 'nothing' }
+  /** The device confirms that a pod which is being deleted is gone: the object goes. */
+  | { readonly do: 'remove' }
+  /** The device dropped a pod it should hold: send it the whole index again. */
+  | { readonly do: 'send-again' }
+  | { readonly do: 'write'; readonly status: PodStatus };
+
+/**
+ * Judges a report of `node` on the pod with the report's uid; `pod` is undefined when the hub knows no such pod.
+ * A report of a node that the pod is not bound to means nothing. Pure; never throws.
+ */
+export function judgePodReport(node: string, report: PodReport, pod: Pod | undefined): PodReportVerdict {
+  if (pod === undefined || pod.spec.nodeName !== node || pod.metadata.uid !== report.uid)
+    return { do: 'nothing' };
+  if (report.gone === true)
+    return pod.metadata.deletionTimestamp === undefined ? { do: 'send-again' } : { do: 'remove' };
+  const status = mergeStatus(pod.status, report.status);
+  return canonicalJson(status) === canonicalJson(pod.status ?? {})
+    ? { do: 'nothing' }
+    : { do: 'write', status };
+}
+
+/** The device's status verbatim, but for what it does not write: PodScheduled and the quality-of-service class. */
+function mergeStatus(before: PodStatus | undefined, reported: PodStatus): PodStatus {
+  const scheduled = before?.conditions?.filter((c) => c.type === 'PodScheduled') ?? [];
+  const own = (reported.conditions ?? []).filter((c) => c.type !== 'PodScheduled');
+  const qosClass = before?.qosClass ?? reported.qosClass;
+  return {
+    ...reported,
+    conditions: [...own, ...scheduled],
+    ...(qosClass === undefined ? {} : { qosClass }),
+  };
+}

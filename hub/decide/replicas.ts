@@ -1,0 +1,71 @@
+import type { Pod } from '../../protocol/kinds/pod.ts';
+import type { ReplicaSet } from '../../protocol/kinds/workloads.ts';
+import { selectorMatches } from '../../protocol/selector.ts';
+import { controllerUid, isActive, isReady, readySinceMs } from './pod-facts.ts';
+
+/** What a ReplicaSet needs done. All empty and 0 means converged. */
+export interface ReplicaPlan {
+  readonly create: number;
+  readonly remove: readonly Pod[];
+  /** Pods without owner that match: they become ours. */
+  readonly adopt: readonly Pod[];
+  /** Pods of ours whose labels no longer match: they become nobody's. */
+  readonly release: readonly Pod[];
+}
+
+const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
+
+/**
+ * Chooses which pods to add, remove, adopt and release so that `rs` has exactly its replicas. Pods that have ended or are being
+ * deleted do not count, wherever they are. Removes the least useful first: unbound, not running, not ready, doubled up on
+ * a node, youngest. `orphans` are pods of the namespace without controller. Pure; never throws.
+ */
+export function planReplicas(
+  rs: ReplicaSet,
+  owned: readonly Pod[],
+  orphans: readonly Pod[] = [],
+): ReplicaPlan {
+  if (rs.metadata.deletionTimestamp !== undefined) return { create: 0, remove: [], adopt: [], release: [] };
+  const matches = (pod: Pod): boolean => selectorMatches(rs.spec.selector, pod.metadata.labels);
+  const active = owned.filter(isActive);
+  const kept = active.filter(matches);
+  const release = active.filter((pod) => !matches(pod));
+  const adopt = orphans.filter((pod) => isActive(pod) && controllerUid(pod) === undefined && matches(pod));
+  const surplus = kept.length + adopt.length - (rs.spec.replicas ?? 1);
+  if (surplus <= 0) return { create: -surplus, remove: [], adopt, release };
+  const perNode = new Map<string, number>();
+  for (const pod of kept) {
+    const node = pod.spec.nodeName ?? '';
+    perNode.set(node, (perNode.get(node) ?? 0) + 1);
+  }
+  // Adopted pods are removed, when there are too many, only after they are ours: the next plan sees them.
+  const ranked = kept
+    .map((pod) => ({ pod, rank: rankOf(pod, perNode.get(pod.spec.nodeName ?? '') ?? 0) }))
+    .sort((a, b) => compareRanks(a.rank, b.rank) || (a.pod.metadata.name < b.pod.metadata.name ? -1 : 1));
+  return { create: 0, remove: ranked.slice(0, surplus).map((r) => r.pod), adopt, release };
+}
+
+/** Smaller is less useful. Order of the criteria as in Kubernetes. */
+function rankOf(pod: Pod, podsOnNode: number): number[] {
+  const phases: Record<string, number> = { Pending: 0, Unknown: 1, Running: 2 };
+  const restarts = (pod.status?.containerStatuses ?? []).reduce((n, c) => n + c.restartCount, 0);
+  const cost = Number(pod.metadata.annotations?.[DELETION_COST] ?? 0);
+  return [
+    pod.spec.nodeName === undefined ? 0 : 1,
+    phases[pod.status?.phase ?? 'Pending'] ?? 0,
+    isReady(pod) ? 1 : 0,
+    Number.isFinite(cost) ? cost : 0,
+    -podsOnNode,
+    -(readySinceMs(pod) ?? 0),
+    -restarts,
+    -(Date.parse(pod.metadata.creationTimestamp) || 0),
+  ];
+}
+
+function compareRanks(a: readonly number[], b: readonly number[]): number {
+  for (let i = 0; i < a.length; i++) {
+    const difference = (a[i] ?? 0) - (b[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}

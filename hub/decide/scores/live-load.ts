@@ -1,0 +1,42 @@
+import { liveCpuRatio, liveMemoryRatio, type NodeState } from '../node-state.ts';
+import type { Score } from './score.ts';
+
+/** A node that nobody hears from counts as at least half loaded: unknown is not idle. */
+const UNKNOWN_LOAD_RATIO = 0.5;
+
+/**
+ * Least loaded in truth: the scarcer of CPU and memory decides, damped telemetry plus what was placed since.
+ * Flat up to half load, so that noise among idle nodes does not beat the spread of replicas; steep above.
+ */
+export const liveLoad: Score = (pod, node) => {
+  const cpu = liveCpuRatio(node);
+  const memory = liveMemoryRatio(node);
+  if (cpu === undefined || memory === undefined) {
+    return worth(Math.max(UNKNOWN_LOAD_RATIO, requestedRatio(node, 'cpu'), requestedRatio(node, 'memory')));
+  }
+  const cpuAfter = cpu + pod.estimate.cpuMilli / Math.max(1, node.cpuCapacityMilli);
+  const memoryAfter = memory + pod.estimate.memoryBytes / Math.max(1, node.live?.memoryTotalBytes ?? 1);
+  return Math.min(worth(cpuAfter), worth(memoryAfter));
+};
+
+/** Least allocated by requests, as in Kubernetes: the mean over CPU and memory. */
+export const requestsFree: Score = (pod, node) => {
+  const free = (name: string): number => {
+    const total = node.allocatable[name] ?? 0;
+    if (total <= 0) return 0;
+    return Math.max(0, 1 - ((node.requested[name] ?? 0) + (pod.requests[name] ?? 0)) / total);
+  };
+  return 50 * (free('cpu') + free('memory'));
+};
+
+function requestedRatio(node: NodeState, name: string): number {
+  const total = node.allocatable[name] ?? 0;
+  return total <= 0 ? 0 : (node.requested[name] ?? 0) / total;
+}
+
+/** 0 → 100, 0.5 → 85, 0.8 → 20, 1 and more → 0. */
+function worth(ratio: number): number {
+  if (ratio <= 0.5) return 100 - 30 * Math.max(0, ratio);
+  if (ratio <= 0.8) return 85 - ((ratio - 0.5) / 0.3) * 65;
+  return Math.max(0, 20 - ((ratio - 0.8) / 0.2) * 20);
+}

@@ -1,0 +1,153 @@
+import type { KeyedQueue } from '../../kit/keyed-queue.ts';
+import type { ConfigMap, Secret } from '../../protocol/kinds/core.ts';
+import type { Node } from '../../protocol/kinds/node.ts';
+import type { Pod, PodSpec } from '../../protocol/kinds/pod.ts';
+import { type Item, MAX_PACKET_BYTES } from '../../protocol/wire/messages.ts';
+import type { Change } from '../cluster.ts';
+import { assignment, itemOf, type PodReferences, podReferences } from '../decide/assignment.ts';
+import { indexOf, planDesired } from '../decide/desired-delta.ts';
+import { type LoopDeps, loopQueue } from '../loop.ts';
+import type { DeviceLink } from './device-link.ts';
+import { generationFloor } from './refusals.ts';
+import type { Sessions } from './sessions.ts';
+
+/** Who this hub is to the devices. */
+export interface FleetIdentity {
+  readonly clusterId: string;
+  /** All pod addresses of the fleet, for example 10.42.0.0/16. */
+  readonly clusterCidr: string;
+}
+
+/** Topic, packet head and what MQTT adds. */
+const PACKET_MARGIN_BYTES = 4096;
+
+/**
+ * Brings every connected device to the desired state that the view shows, which is durable by then. Level-triggered per node: a
+ * burst of changes makes one step. Invariant: `session.held` is what the device holds if every message sent so far arrived; when it
+ * is not, the device says so and gets the whole index.
+ */
+export class Dispatcher {
+  readonly #deps: LoopDeps;
+  readonly #link: DeviceLink;
+  readonly #sessions: Sessions;
+  readonly #identity: FleetIdentity;
+  readonly #queue: KeyedQueue;
+  /** Objects of the view are frozen: their items never change. */
+  readonly #items = new WeakMap<object, Item>();
+  readonly #references = new WeakMap<PodSpec, PodReferences>();
+
+  constructor(deps: LoopDeps, link: DeviceLink, sessions: Sessions, identity: FleetIdentity) {
+    this.#deps = deps;
+    this.#link = link;
+    this.#sessions = sessions;
+    this.#identity = identity;
+    this.#queue = loopQueue((node) => this.#dispatch(node), deps, 64);
+  }
+
+  /** Looks at the node's desired state again. */
+  trigger(node: string): void {
+    this.#queue.add(node);
+  }
+
+  stop(): Promise<void> {
+    return this.#queue.stop();
+  }
+
+  /** A change of the view that may concern devices. */
+  onChange(change: Change): void {
+    switch (change.kind) {
+      case 'Pod':
+        this.#onPod(change as Change<Pod>);
+        return;
+      case 'Node':
+        this.#onNode(change as Change<Node>);
+        return;
+      case 'ConfigMap':
+        this.#onReferenced(change as Change<ConfigMap>, (r) => r.configMaps);
+        return;
+      case 'Secret':
+        this.#onReferenced(change as Change<Secret>, (r) => r.secrets);
+        return;
+    }
+  }
+
+  #onPod({ type, object, previous }: Change<Pod>): void {
+    const same =
+      type === 'modified' && previous !== undefined && this.#item(previous).rev === this.#item(object).rev;
+    if (same) return;
+    for (const name of new Set([object.spec.nodeName, previous?.spec.nodeName])) {
+      if (name !== undefined) this.#queue.add(name);
+    }
+  }
+
+  #onNode({ object, previous }: Change<Node>): void {
+    const same =
+      previous !== undefined &&
+      previous.metadata.annotations === object.metadata.annotations &&
+      previous.spec.podCIDR === object.spec.podCIDR;
+    if (!same) this.#queue.add(object.metadata.name);
+  }
+
+  #onReferenced(
+    { object }: Change<ConfigMap | Secret>,
+    pick: (references: PodReferences) => ReadonlySet<string>,
+  ): void {
+    const { namespace, name } = object.metadata;
+    for (const pod of this.#deps.view.list('Pod', namespace)) {
+      const { nodeName } = pod.spec;
+      if (nodeName !== undefined && pick(this.#referencesOf(pod.spec)).has(name)) this.#queue.add(nodeName);
+    }
+  }
+
+  async #dispatch(name: string): Promise<void> {
+    const { view, log } = this.#deps;
+    const session = this.#sessions.get(name);
+    if (session === undefined || session.refused) return;
+    const node = view.get('Node', '', name);
+    // Before its first registration a node has no pod range, and without it no pod can start: the registrar calls us.
+    if (node === undefined && session.needsFull) return;
+    const wanted = assignment(node, view.podsOnNode(name), {
+      configMap: (ns, n) => view.get('ConfigMap', ns, n),
+      secret: (ns, n) => view.get('Secret', ns, n),
+      clusterCidr: this.#identity.clusterCidr,
+      itemOf: (object) => this.#item(object),
+    });
+    const before = session.held;
+    const full = session.needsFull;
+    const gen = view.revision + generationFloor(node);
+    const messages = planDesired(before, wanted, {
+      cluster: this.#identity.clusterId,
+      gen,
+      full,
+      maxBytes: MAX_PACKET_BYTES - PACKET_MARGIN_BYTES,
+    });
+    if (messages.length === 0) return;
+    session.held = { gen, index: indexOf(before, wanted) };
+    session.needsFull = false;
+    try {
+      for (const message of messages) await this.#link.sendControl(name, message);
+    } catch (error) {
+      // What arrived is unknown: everything that may be missing goes again, with the whole index.
+      session.held = before;
+      session.needsFull = true;
+      throw error;
+    }
+    log.debug('desired state sent', { node: name, gen, full, messages: messages.length, items: wanted.size });
+  }
+
+  #item(object: Pod | ConfigMap | Secret): Item {
+    const known = this.#items.get(object);
+    if (known !== undefined) return known;
+    const item = itemOf(object);
+    this.#items.set(object, item);
+    return item;
+  }
+
+  #referencesOf(spec: PodSpec): PodReferences {
+    const known = this.#references.get(spec);
+    if (known !== undefined) return known;
+    const references = podReferences(spec);
+    this.#references.set(spec, references);
+    return references;
+  }
+}

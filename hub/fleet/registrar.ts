@@ -1,0 +1,119 @@
+import type { KeyedQueue } from '../../kit/keyed-queue.ts';
+import type { Node } from '../../protocol/kinds/node.ts';
+import type { NodeFacts } from '../../protocol/wire/messages.ts';
+import { canonicalJson } from '../decide/content-hash.ts';
+import { carries, nodeAnnotations, nodeLabels, nodeStatus } from '../decide/node-object.ts';
+import { nextPodCidr } from '../decide/pod-cidr.ts';
+import { type LoopDeps, loopQueue, momentOf, referenceTo } from '../loop.ts';
+
+/**
+ * Keeps Node objects as the devices describe themselves: makes them at the first hello, gives each its own pod range, writes only
+ * what changed. Invariant: two nodes never get the same range, because a range is reserved before its write begins.
+ */
+export class Registrar {
+  readonly #deps: LoopDeps;
+  readonly #clusterCidr: string;
+  readonly #registered: (node: string) => void;
+  readonly #facts = new Map<string, NodeFacts>();
+  readonly #reserved = new Map<string, string>();
+  readonly #queue: KeyedQueue;
+
+  /** `registered` is called with the node's name whenever its object is there and says what the facts say. */
+  constructor(deps: LoopDeps, clusterCidr: string, registered: (node: string) => void) {
+    this.#deps = deps;
+    this.#clusterCidr = clusterCidr;
+    this.#registered = registered;
+    this.#queue = loopQueue((node) => this.#reconcile(node), deps, 32);
+  }
+
+  /** The node's facts are now these. */
+  put(node: string, facts: NodeFacts): void {
+    this.#facts.set(node, facts);
+    this.#queue.add(node);
+  }
+
+  stop(): Promise<void> {
+    return this.#queue.stop();
+  }
+
+  async #reconcile(name: string): Promise<void> {
+    const facts = this.#facts.get(name);
+    if (facts === undefined) return;
+    const node = this.#deps.view.get('Node', '', name);
+    if (node === undefined) await this.#create(name, facts);
+    else await this.#bringUpToDate(node, facts);
+    await this.#writeStatus(name, facts);
+    this.#registered(name);
+  }
+
+  async #create(name: string, facts: NodeFacts): Promise<void> {
+    const { client, events, log } = this.#deps;
+    const podCIDR = this.#reserve(name);
+    try {
+      const node = await client.create('Node', {
+        metadata: { name, labels: nodeLabels(name, facts), annotations: nodeAnnotations(facts) },
+        spec: podCIDR === undefined ? {} : { podCIDR, podCIDRs: [podCIDR] },
+      });
+      log.info('node registered', { node: name, podCIDR, profile: facts.profile });
+      events.record({
+        involved: referenceTo(node),
+        type: 'Normal',
+        reason: 'RegisteredNode',
+        message: `Node ${name} joined with pod range ${podCIDR ?? 'none: the cluster range is used up'}`,
+      });
+    } finally {
+      this.#reserved.delete(name);
+    }
+  }
+
+  async #bringUpToDate(node: Node, facts: NodeFacts): Promise<void> {
+    const { name } = node.metadata;
+    const labels = nodeLabels(name, facts);
+    const annotations = nodeAnnotations(facts);
+    const podCIDR = node.spec.podCIDR ?? this.#reserve(name);
+    const settled =
+      carries(node.metadata.labels, labels) &&
+      carries(node.metadata.annotations, annotations) &&
+      podCIDR === node.spec.podCIDR;
+    try {
+      if (settled) return;
+      await this.#deps.client.modify('Node', '', name, (draft) => {
+        draft.metadata.labels = { ...draft.metadata.labels, ...labels };
+        draft.metadata.annotations = { ...draft.metadata.annotations, ...annotations };
+        if (draft.spec.podCIDR === undefined && podCIDR !== undefined) {
+          draft.spec.podCIDR = podCIDR;
+          draft.spec.podCIDRs = [podCIDR];
+        }
+        return true;
+      });
+    } finally {
+      this.#reserved.delete(name);
+    }
+  }
+
+  async #writeStatus(name: string, facts: NodeFacts): Promise<void> {
+    const now = momentOf(this.#deps.clock);
+    const node = this.#deps.view.get('Node', '', name);
+    const same =
+      node?.status !== undefined &&
+      canonicalJson(nodeStatus(node.status, facts, now)) === canonicalJson(node.status);
+    if (same) return;
+    await this.#deps.client.modify(
+      'Node',
+      '',
+      name,
+      (draft) => {
+        draft.status = nodeStatus(draft.status, facts, now);
+        return true;
+      },
+      'status',
+    );
+  }
+
+  #reserve(name: string): string | undefined {
+    const given = this.#deps.view.list('Node').flatMap((node) => node.spec.podCIDR ?? []);
+    const cidr = nextPodCidr(this.#clusterCidr, [...given, ...this.#reserved.values()]);
+    if (cidr !== undefined) this.#reserved.set(name, cidr);
+    return cidr;
+  }
+}

@@ -1,0 +1,152 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DeploymentController } from '../../hub/controllers/deployment.ts';
+import { GarbageController } from '../../hub/controllers/garbage.ts';
+import { NamespaceController } from '../../hub/controllers/namespace.ts';
+import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
+import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
+import { EventRecorder } from '../../hub/events/event-recorder.ts';
+import { Fleet } from '../../hub/fleet/fleet.ts';
+import { Liveness } from '../../hub/fleet/liveness.ts';
+import type { LoopDeps } from '../../hub/loop.ts';
+import { Scheduler } from '../../hub/scheduler/scheduler.ts';
+import { liveSource } from '../../hub/telemetry/live-source.ts';
+import { TelemetryView } from '../../hub/telemetry/telemetry-view.ts';
+import { Store } from '../../hub/store/store.ts';
+import { DurableMap } from '../../kit/durable-map.ts';
+import { createLogger, silentLogger } from '../../kit/logger.ts';
+import type { Pod } from '../../protocol/kinds/pod.ts';
+import type { Deployment } from '../../protocol/kinds/workloads.ts';
+import { kinds } from '../../protocol/kinds/index.ts';
+import { ManualClock, settle } from '../fakes/manual-clock.ts';
+import { MemoryDevice, MemoryLink } from '../fakes/memory-devices.ts';
+
+/** Real time a condition may take to come true. */
+const DEADLINE_MS = 8_000;
+
+/** The hub without its doors: real store in a folder of its own, all loops, devices in memory, time by hand. */
+export class HubWorld {
+  readonly clock: ManualClock;
+  readonly link = new MemoryLink();
+  readonly store: Store;
+  readonly events: EventRecorder;
+  readonly telemetry: TelemetryView;
+  readonly liveness: Liveness;
+  readonly fleet: Fleet;
+  readonly directory: string;
+  readonly #loops: { start(signal: AbortSignal): void; stop(): Promise<void> }[];
+  readonly #abort = new AbortController();
+
+  private constructor(store: Store, clock: ManualClock, directory: string, link?: MemoryLink) {
+    this.store = store;
+    this.clock = clock;
+    this.directory = directory;
+    if (link !== undefined) this.link = link;
+    const log = process.env['HUB_WORLD_LOG'] === undefined ? silentLogger : createLogger('debug');
+    this.events = new EventRecorder({ client: store, clock, log, component: 'coxswain-hub' });
+    const deps: LoopDeps = { view: store, client: store, clock, log, events: this.events };
+    this.telemetry = new TelemetryView(clock);
+    this.liveness = new Liveness({ clock });
+    this.fleet = new Fleet({
+      ...deps,
+      link: this.link,
+      liveness: this.liveness,
+      telemetry: this.telemetry,
+      deviceEvents: this.events,
+      identity: { clusterId: 'cluster-1', clusterCidr: '10.42.0.0/16' },
+      hubName: 'hub',
+      newStreamId: () => `stream-${Math.random()}`,
+    });
+    this.#loops = [
+      this.fleet,
+      new NamespaceController(deps, 'CA'),
+      new DeploymentController(deps),
+      new ReplicaSetController(deps),
+      new NodeLifecycleController(deps, this.liveness),
+      new GarbageController(deps),
+      new Scheduler(deps, liveSource(this.telemetry)),
+    ];
+  }
+
+  static async start(
+    options: { directory?: string; clock?: ManualClock; link?: MemoryLink } = {},
+  ): Promise<HubWorld> {
+    const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'hub-world-'));
+    const clock = options.clock ?? new ManualClock();
+    const { map, entries } = await DurableMap.open(directory, { shards: 4 });
+    const store = await Store.open({ kinds, map, entries, clock });
+    const world = new HubWorld(store, clock, directory, options.link);
+    for (const loop of world.#loops) loop.start(world.#abort.signal);
+    return world;
+  }
+
+  /** Ends this hub; the folder stays when `keep`, so that another can take over. */
+  async stop(keep = false): Promise<void> {
+    await Promise.all(this.#loops.map((loop) => loop.stop()));
+    this.liveness.stop();
+    await this.events.stop();
+    await this.store.close();
+    if (!keep) rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** Boots devices and waits until they are ready for pods. */
+  async devices(...names: string[]): Promise<MemoryDevice[]> {
+    const devices = names.map((name) => new MemoryDevice(this.link, this.clock, name));
+    for (const device of devices) device.connect();
+    await this.until(() => names.every((name) => this.isReady(name)));
+    return devices;
+  }
+
+  isReady(node: string): boolean {
+    const conditions = this.store.get('Node', '', node)?.status?.conditions ?? [];
+    return conditions.some((c) => c.type === 'Ready' && c.status === 'True');
+  }
+
+  /** Lets simulated time pass in steps until the condition holds. */
+  async until(holds: () => boolean, stepMs = 20): Promise<void> {
+    const deadline = performance.now() + DEADLINE_MS;
+    while (!holds()) {
+      if (performance.now() > deadline) throw new Error(`never came true: ${holds.toString()}`);
+      await this.clock.advance(stepMs);
+      await settle(2);
+    }
+  }
+
+  /** Pods of an app that count. */
+  pods(app: string): Pod[] {
+    return this.store
+      .list('Pod', 'default')
+      .filter((p) => p.metadata.labels?.['app'] === app && p.metadata.deletionTimestamp === undefined);
+  }
+
+  ready(app: string): Pod[] {
+    return this.pods(app).filter((p) =>
+      p.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True'),
+    );
+  }
+
+  countByNode(app: string): Record<string, number> {
+    const counts: Record<string, number> = {};
+    for (const pod of this.pods(app)) {
+      const node = pod.spec.nodeName ?? '';
+      counts[node] = (counts[node] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  async deploy(app: string, replicas: number, spec: Partial<Deployment['spec']> = {}): Promise<Deployment> {
+    return this.store.create('Deployment', {
+      metadata: { name: app, namespace: 'default' },
+      spec: {
+        replicas,
+        selector: { matchLabels: { app } },
+        template: {
+          metadata: { labels: { app } },
+          spec: { containers: [{ name: 'main', image: 'busybox:latest' }] },
+        },
+        ...spec,
+      },
+    });
+  }
+}
