@@ -67,7 +67,12 @@ export function openTls(endpoint: Endpoint, identity: Identity, nowMs: number): 
 
 /** What a failed connection means, from the error of socket or TLS. */
 export function toConnectError(cause: Error, peer: string): ConnectError {
-  const code = (cause as NodeJS.ErrnoException).code ?? '';
+  // The MQTT library's errors carry the number of a CONNACK there.
+  const raw: unknown = 'code' in cause ? cause.code : '';
+  if (typeof raw === 'number') {
+    return new ConnectError('Refused', `${peer} refuses our session: ${cause.message}`, { cause });
+  }
+  const code = typeof raw === 'string' ? raw : '';
   if (EXPIRED_ALERT.test(code)) {
     return new ConnectError('CertificateExpired', `${peer}: our certificate has expired`, { cause });
   }
