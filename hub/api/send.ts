@@ -5,6 +5,10 @@ import { negotiate, type Projection } from './media.ts';
 
 const ANY: readonly Projection[] = ['object', 'Table', 'PartialObjectMetadata', 'PartialObjectMetadataList'];
 
+const LARGE_BYTES = 64 * 1024;
+/** A client that takes nothing of a large answer for this long is cut off. */
+const STALL_MS = 60_000;
+
 /** Writes an answer in the form the client accepts. Handlers have projected objects already (Table and so on). */
 export function send(exchange: Exchange, answer: Answer): void {
   if ('streamed' in answer) return;
@@ -55,6 +59,8 @@ function write(
 ): void {
   const { response } = exchange;
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  // Node forgets this again once the answer is out.
+  if (bytes.length > LARGE_BYTES) response.setTimeout(STALL_MS);
   response.writeHead(code, {
     'Cache-Control': 'no-cache, private',
     'Content-Type': type,

@@ -53,6 +53,8 @@ export interface TestHub {
   /** Runs the real kubectl. */
   kubectl(...args: string[]): Promise<Output>;
   kubectlWith(options: { input?: string; timeoutMs?: number }, ...args: string[]): Promise<Output>;
+  /** Runs any command with kubectl's environment. */
+  run(command: string, ...args: string[]): Promise<Output>;
   ask(method: string, path: string, options?: AskOptions): Promise<Reply>;
   /** Opens a request and hands over the response as it comes. */
   open(path: string, headers?: Readonly<Record<string, string>>): Promise<IncomingMessage>;
@@ -100,6 +102,7 @@ export async function startHub(overrides: Partial<ApiServerOptions> = {}): Promi
     complaints,
     kubectl: (...args) => run('kubectl', args, { env, cwd: dir }),
     kubectlWith: (options, ...args) => run('kubectl', args, { env, cwd: dir, ...options }),
+    run: (command, ...args) => run(command, args, { env, cwd: dir }),
     ask: (method, path, options = {}) => ask(address, method, path, options),
     open: (path, headers = {}) => open(address, path, headers),
     put: (object) => store.put(object),
