@@ -143,7 +143,13 @@ export class NodeLifecycleController implements Loop {
     const { view, client, clock, events, log } = this.#deps;
     const node = view.get('Node', '', name);
     if (node === undefined || !(node.spec.taints ?? []).some((t) => t.effect === 'NoExecute')) return;
-    if (!this.#liveness.isHeard(name) && !this.#liveness.mayEvict(name)) return;
+    const heard = this.#liveness.isHeard(name);
+    if (!heard && !this.#liveness.mayEvict(name)) return;
+    // The device may have come back while the writes before this one were on their way: its taints are about to go.
+    if (assessNode(node, heard, momentOf(clock)).changed) {
+      this.#queue.add(name);
+      return;
+    }
     const { evict, lookAgainMs } = planEvictions(node, view.podsOnNode(name), clock.nowMs());
     if (lookAgainMs !== undefined) this.#queue.addAfter(name, lookAgainMs);
     if (evict.length > 0) log.info('pods leave a tainted node', { node: name, pods: evict.length });
