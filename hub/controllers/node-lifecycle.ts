@@ -67,7 +67,7 @@ export class NodeLifecycleController implements Loop {
     const assessment = assessNode(node, heard, momentOf(clock));
     if (assessment.changed) await this.#write(node, heard, assessment);
     const pods = view.podsOnNode(name);
-    if (assessment.ready.status === 'Unknown') await this.#markNotReady(pods);
+    if (assessment.ready.status === 'Unknown') await this.#markNotReady(name, pods);
     await this.#evict(name);
   }
 
@@ -110,7 +110,7 @@ export class NodeLifecycleController implements Loop {
   }
 
   /** Nobody knows what runs on a lost node; traffic and rollouts must not count on it. */
-  async #markNotReady(pods: readonly Pod[]): Promise<void> {
+  async #markNotReady(node: string, pods: readonly Pod[]): Promise<void> {
     const { client, clock, events } = this.#deps;
     const { time } = momentOf(clock);
     const ready = pods.filter((pod) => isReady(pod) && !isTerminal(pod));
@@ -122,7 +122,8 @@ export class NodeLifecycleController implements Loop {
         namespace,
         name,
         (draft) => {
-          if (draft.metadata.uid !== uid || !isReady(draft)) return false;
+          // Judged when the write is planned: once the device is heard, its own word comes after and must stand.
+          if (draft.metadata.uid !== uid || !isReady(draft) || this.#liveness.isHeard(node)) return false;
           const condition = {
             type: 'Ready',
             status: 'False',
