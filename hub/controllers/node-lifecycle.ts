@@ -67,7 +67,7 @@ export class NodeLifecycleController implements Loop {
     const assessment = assessNode(node, heard, momentOf(clock));
     if (assessment.changed) await this.#write(node, heard, assessment);
     const pods = view.podsOnNode(name);
-    if (assessment.ready.status === 'Unknown') await this.#markNotReady(pods);
+    if (assessment.ready.status === 'Unknown') await this.#markNotReady(name, pods);
     await this.#evict(name);
   }
 
@@ -110,7 +110,7 @@ export class NodeLifecycleController implements Loop {
   }
 
   /** Nobody knows what runs on a lost node; traffic and rollouts must not count on it. */
-  async #markNotReady(pods: readonly Pod[]): Promise<void> {
+  async #markNotReady(node: string, pods: readonly Pod[]): Promise<void> {
     const { client, clock, events } = this.#deps;
     const { time } = momentOf(clock);
     const ready = pods.filter((pod) => isReady(pod) && !isTerminal(pod));
@@ -122,7 +122,8 @@ export class NodeLifecycleController implements Loop {
         namespace,
         name,
         (draft) => {
-          if (draft.metadata.uid !== uid || !isReady(draft)) return false;
+          // Judged when the write is planned: once the device is heard, its own word comes after and must stand.
+          if (draft.metadata.uid !== uid || !isReady(draft) || this.#liveness.isHeard(node)) return false;
           const condition = {
             type: 'Ready',
             status: 'False',
@@ -143,7 +144,13 @@ export class NodeLifecycleController implements Loop {
     const { view, client, clock, events, log } = this.#deps;
     const node = view.get('Node', '', name);
     if (node === undefined || !(node.spec.taints ?? []).some((t) => t.effect === 'NoExecute')) return;
-    if (!this.#liveness.isHeard(name) && !this.#liveness.mayEvict(name)) return;
+    const heard = this.#liveness.isHeard(name);
+    if (!heard && !this.#liveness.mayEvict(name)) return;
+    // The device may have come back while the writes before this one were on their way: its taints are about to go.
+    if (assessNode(node, heard, momentOf(clock)).changed) {
+      this.#queue.add(name);
+      return;
+    }
     const { evict, lookAgainMs } = planEvictions(node, view.podsOnNode(name), clock.nowMs());
     if (lookAgainMs !== undefined) this.#queue.addAfter(name, lookAgainMs);
     if (evict.length > 0) log.info('pods leave a tainted node', { node: name, pods: evict.length });

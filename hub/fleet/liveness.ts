@@ -9,6 +9,7 @@ export interface LivenessOptions {
 
 interface Lease {
   leaseMs: number;
+  heardAtMs: number;
   deadlineMs: number;
   /** The deadline has passed once; a last look comes after what waits in the sockets was read. */
   suspect: boolean;
@@ -22,7 +23,7 @@ const LAST_LOOK_MS = 50;
 
 /**
  * Who is heard, by the hub's monotonic clock alone. One timer for the earliest deadline, nothing per heartbeat. Invariants: nobody is
- * lost because the hub slept; while nobody at all is heard, and for a lease after that, it is the hub that counts as cut off.
+ * lost because the hub slept; a node that fell silent together with all others proves that the hub was cut off, not the node.
  */
 export class Liveness {
   readonly #clock: Clock;
@@ -44,7 +45,7 @@ export class Liveness {
   expect(node: string, leaseMs: number, heard: boolean): void {
     const nowMs = this.#clock.monotonicMs();
     const deadlineMs = nowMs + Math.max(leaseMs, this.#graceMs);
-    this.#leases.set(node, { leaseMs, deadlineMs, suspect: false, heard });
+    this.#leases.set(node, { leaseMs, heardAtMs: nowMs, deadlineMs, suspect: false, heard });
     if (!heard) this.#holdEvictions(this.#graceMs);
     this.#arm();
   }
@@ -55,11 +56,13 @@ export class Liveness {
     const known = this.#leases.get(node);
     const lease = known ?? {
       leaseMs: leaseMs ?? DEFAULT_GRACE_MS,
+      heardAtMs: nowMs,
       deadlineMs: 0,
       suspect: false,
       heard: true,
     };
     lease.leaseMs = leaseMs ?? lease.leaseMs;
+    lease.heardAtMs = nowMs;
     lease.deadlineMs = nowMs + lease.leaseMs;
     lease.suspect = false;
     const wasHeard = lease.heard;
@@ -85,6 +88,7 @@ export class Liveness {
     return this.#leases.get(node)?.heard ?? false;
   }
 
+  /** False while the hub itself may be what is cut off: nobody was heard well after the node, or only just again. */
   mayEvict(node: string): boolean {
     if (this.isHeard(node)) return true;
     return !this.#isolated && this.#clock.monotonicMs() >= this.#evictNotBeforeMs;
@@ -139,9 +143,17 @@ export class Liveness {
         lost.push(node);
       }
     }
-    this.#isolated = this.#leases.size > 0 && [...this.#leases.values()].every((l) => !l.heard);
+    this.#isolated ||= lost.some((node) => this.#isLastWord(node));
     for (const node of lost) this.#tell(node);
     this.#arm();
+  }
+
+  /** True when no other node was heard well after this one: a cut of the hub silences all within one heartbeat. */
+  #isLastWord(node: string): boolean {
+    const lease = this.#leases.get(node);
+    if (lease === undefined) return false;
+    const laterMs = lease.heardAtMs + lease.leaseMs / 2;
+    return [...this.#leases.values()].every((other) => other.heardAtMs <= laterMs);
   }
 
   #tell(node: string): void {

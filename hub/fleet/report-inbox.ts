@@ -108,8 +108,8 @@ export class ReportInbox {
   async #writePod(node: string, report: PodReport): Promise<void> {
     const { view, client, log } = this.#deps;
     const pod = view.byUid('Pod', report.uid);
+    if (pod === undefined || pod.spec.nodeName !== node) return;
     const verdict = judgePodReport(node, report, pod);
-    if (pod === undefined || verdict.do === 'nothing') return;
     const { namespace = '', name, uid } = pod.metadata;
     if (verdict.do === 'send-again') return this.#sendAgain(node);
     if (verdict.do === 'remove') {
@@ -117,6 +117,7 @@ export class ReportInbox {
       return tolerant(client.delete('Pod', namespace, name, { uid, gracePeriodSeconds: 0 }));
     }
     try {
+      // Also when the view says the same already: a write of somebody else may be on its way to the disk.
       await client.modify(
         'Pod',
         namespace,

@@ -11,15 +11,15 @@ import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
 import type { LoopDeps } from '../../hub/loop.ts';
 import { Scheduler } from '../../hub/scheduler/scheduler.ts';
+import { Store } from '../../hub/store/store.ts';
 import { liveSource } from '../../hub/telemetry/live-source.ts';
 import { TelemetryView } from '../../hub/telemetry/telemetry-view.ts';
-import { Store } from '../../hub/store/store.ts';
 import { DurableMap } from '../../kit/durable-map.ts';
 import { createLogger, silentLogger } from '../../kit/logger.ts';
+import { kinds } from '../../protocol/kinds/index.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Deployment } from '../../protocol/kinds/workloads.ts';
-import { kinds } from '../../protocol/kinds/index.ts';
-import { ManualClock, settle } from '../fakes/manual-clock.ts';
+import { ManualClock } from '../fakes/manual-clock.ts';
 import { MemoryDevice, MemoryLink } from '../fakes/memory-devices.ts';
 
 /** Real time a condition may take to come true. */
@@ -98,18 +98,25 @@ export class HubWorld {
     return devices;
   }
 
+  /** A device of another hub's time finds this hub. */
+  adopt(device: MemoryDevice): void {
+    device.moveTo(this.link);
+    device.connect(false);
+  }
+
   isReady(node: string): boolean {
     const conditions = this.store.get('Node', '', node)?.status?.conditions ?? [];
     return conditions.some((c) => c.type === 'Ready' && c.status === 'True');
   }
 
   /** Lets simulated time pass in steps until the condition holds. */
-  async until(holds: () => boolean, stepMs = 20): Promise<void> {
+  async until(holds: () => boolean, stepMs = 5): Promise<void> {
     const deadline = performance.now() + DEADLINE_MS;
     while (!holds()) {
       if (performance.now() > deadline) throw new Error(`never came true: ${holds.toString()}`);
       await this.clock.advance(stepMs);
-      await settle(2);
+      // Real time for the disk, which simulated time does not wait for.
+      await new Promise((resolve) => setTimeout(resolve, 1));
     }
   }
 

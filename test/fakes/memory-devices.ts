@@ -78,7 +78,7 @@ export class MemoryDevice {
   onFrame: ((stream: string, frame: Uint8Array) => void) | undefined;
   refusals = 0;
   acks: { boot: string; seq: number }[] = [];
-  readonly #link: MemoryLink;
+  #link: MemoryLink;
   readonly #clock: Clock;
   readonly #facts: NodeFacts;
   #boot = 0;
@@ -120,6 +120,11 @@ export class MemoryDevice {
     this.#online = true;
     this.#link.devices.set(this.name, this);
     this.#heartbeat();
+  }
+
+  /** Talks to another hub from now on. */
+  moveTo(link: MemoryLink): void {
+    this.#link = link;
   }
 
   hello(): void {
@@ -173,11 +178,17 @@ export class MemoryDevice {
       return;
     }
     const refusal = this.#refusal(message);
-    if (refusal !== undefined) return this.#refuse(refusal, message.gen);
+    if (refusal !== undefined) {
+      this.#refuse(refusal, message.gen);
+      return;
+    }
     const content = new Map([...this.#staged, ...message.items].map((item) => [item.key, item]));
     this.#staged = [];
     const before = new Map(this.held);
-    if (message.base !== null && message.base !== this.gen) return this.#sync();
+    if (message.base !== null && message.base !== this.gen) {
+      this.#sync();
+      return;
+    }
     const keys =
       message.base === null
         ? Object.entries(message.set)
@@ -191,7 +202,8 @@ export class MemoryDevice {
       if (item?.rev !== rev) {
         this.held.clear();
         for (const [k, i] of before) this.held.set(k, i);
-        return this.#sync();
+        this.#sync();
+        return;
       }
       this.held.set(key, item);
     }
@@ -218,7 +230,15 @@ export class MemoryDevice {
           ]
         : [],
     );
-    this.say({ t: 'refused', ...this.head(), reason, cluster: this.cluster, gen: this.gen, offeredGen, pods });
+    this.say({
+      t: 'refused',
+      ...this.head(),
+      reason,
+      cluster: this.cluster,
+      gen: this.gen,
+      offeredGen,
+      pods,
+    });
   }
 
   #sync(): void {

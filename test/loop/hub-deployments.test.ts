@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import type { Event } from '../../protocol/kinds/core.ts';
 import { HubWorld } from '../build/hub-world.ts';
 import { spec } from '../spec.ts';
 
@@ -27,11 +28,11 @@ spec('the hub runs deployments on devices', (it) => {
       ['Available', 'True', 'MinimumReplicasAvailable'],
       ['Progressing', 'True', 'NewReplicaSetAvailable'],
     ]);
-    const [rs] = world.store.list('ReplicaSet', 'default');
-    assert.is(rs?.status?.readyReplicas, 6);
-    const scheduled = world.store.list('Event', 'default').filter((e) => e.reason === 'Scheduled');
-    assert.is(scheduled.length, 6);
-    assert.match(scheduled[0]?.message ?? '', /score \d+ of 100, 3 of 3 nodes feasible/);
+    await world.until(() => world.store.list('ReplicaSet', 'default')[0]?.status?.readyReplicas === 6);
+    const scheduled = (): Event[] =>
+      world.store.list('Event', 'default').filter((e) => e.reason === 'Scheduled');
+    await world.until(() => scheduled().length === 6);
+    assert.match(scheduled()[0]?.message ?? '', /score \d+ of 100, 3 of 3 nodes feasible/);
     await world.stop();
   });
 
@@ -83,7 +84,9 @@ spec('the hub runs deployments on devices', (it) => {
       return true;
     });
     await world.until(
-      () => available(world, 'one') && world.pods('one').every((p) => p.spec.containers[0]?.image === 'busybox:2'),
+      () =>
+        available(world, 'one') &&
+        world.pods('one').every((p) => p.spec.containers[0]?.image === 'busybox:2'),
     );
     stop();
     assert.is(mixed, false);
@@ -109,7 +112,10 @@ spec('the hub runs deployments on devices', (it) => {
   it('sends config with the pods that use it, and its changes', async () => {
     const world = await HubWorld.start();
     const [device] = await world.devices('worker-1');
-    await world.store.create('ConfigMap', { metadata: { name: 'conf', namespace: 'default' }, data: { a: '1' } });
+    await world.store.create('ConfigMap', {
+      metadata: { name: 'conf', namespace: 'default' },
+      data: { a: '1' },
+    });
     await world.deploy('app', 1, {
       template: {
         metadata: { labels: { app: 'app' } },
