@@ -3,7 +3,7 @@ import { type FileSystem, metered, nodeFileSystem, type WriteMeter } from './fil
 import { Journal } from './journal.ts';
 import { type EntryLine, encodeRecord, entryLine } from './journal-record.ts';
 import type { Logger } from './logger.ts';
-import { type DirtyEntry, dropSegments, foldShards } from './map-fold.ts';
+import { MapFolder } from './map-folder.ts';
 import { type LoadedMap, loadMap, type OpenReport } from './map-load.ts';
 
 /** One change of a batch: a JSON value for a key, or `undefined` to remove it. */
@@ -52,47 +52,25 @@ const GROUP_BYTES = 4 * 1024 * 1024;
  * a write does not grow with what is stored. Without commits nothing is ever written. One process per directory.
  */
 export class DurableMap {
-  readonly #fs: FileSystem;
   readonly #meter: WriteMeter;
   readonly #directory: string;
-  readonly #shards: number;
-  readonly #log: Logger | undefined;
-  readonly #minJournalBytes: number;
   readonly #journal: Journal;
-  readonly #segments: Set<number>;
-  readonly #folded: number[];
-  #dirty: Map<string, DirtyEntry>;
+  readonly #folder: MapFolder;
   #queue: Batch[] = [];
-  #running: Promise<void> | undefined;
+  #foldWaiters: (() => void)[] = [];
   #busy = false;
-  #folding: Promise<void> | undefined;
-  #foldWanted = false;
+  #running: Promise<void> = Promise.resolve();
   #closed = false;
   #records = 0;
-  #folds = 0;
-  #foldedBytes: number;
-  #unfoldedBytes: number;
-  #foldAtBytes = 0;
 
-  private constructor(
-    directory: string,
-    options: DurableMapOptions,
-    fs: FileSystem,
-    meter: WriteMeter,
-    loaded: LoadedMap,
-  ) {
-    this.#directory = directory;
-    this.#fs = fs;
+  private constructor(directory: string, options: DurableMapOptions, meter: WriteMeter, loaded: LoadedMap) {
+    const fs = metered(options.fs ?? nodeFileSystem, meter);
+    const { log, minJournalBytes = MIN_JOURNAL_BYTES } = options;
     this.#meter = meter;
-    this.#log = options.log;
-    this.#minJournalBytes = options.minJournalBytes ?? MIN_JOURNAL_BYTES;
-    this.#shards = loaded.shards;
-    this.#segments = new Set(loaded.segments);
-    this.#folded = loaded.folded;
-    this.#dirty = loaded.dirty;
-    this.#foldedBytes = loaded.report.foldedBytes;
-    this.#unfoldedBytes = loaded.report.journalBytes;
+    this.#directory = directory;
     this.#journal = new Journal(fs, directory, loaded.at);
+    const onEnd = (): void => this.#wake();
+    this.#folder = new MapFolder({ fs, directory, log, minJournalBytes, onEnd }, loaded);
   }
 
   /**
@@ -101,22 +79,15 @@ export class DurableMap {
    */
   static async open(directory: string, options: DurableMapOptions): Promise<OpenedMap> {
     const meter = { bytesWritten: 0, fsyncs: 0 };
-    const fs = metered(options.fs ?? nodeFileSystem, meter);
-    const loaded = await read(fs, directory, options.shards);
-    const map = new DurableMap(directory, options, fs, meter, loaded);
+    const loaded = await read(metered(options.fs ?? nodeFileSystem, meter), directory, options.shards);
+    const map = new DurableMap(directory, options, meter, loaded);
     for (const damage of loaded.report.damage) options.log?.error('stored data damaged', { ...damage });
     if (loaded.report.damage.length > 0) await map.fold();
     return { map, report: loaded.report, entries: loaded.entries };
   }
 
   get counters(): MapCounters {
-    return {
-      ...this.#meter,
-      records: this.#records,
-      folds: this.#folds,
-      journalBytes: this.#unfoldedBytes,
-      foldedBytes: this.#foldedBytes,
-    };
+    return { ...this.#meter, ...this.#folder.counters, records: this.#records };
   }
 
   /**
@@ -136,19 +107,21 @@ export class DurableMap {
 
   /** Folds the journal now. Resolves when done, also when it failed: that is logged, and changes nothing that was acknowledged. */
   async fold(): Promise<void> {
-    await this.#folding;
     if (this.#closed) return;
-    this.#foldWanted = true;
-    this.#wake();
-    await this.#running;
-    await this.#folding;
+    await this.#folder.running;
+    await new Promise<void>((resolve) => {
+      this.#foldWaiters.push(resolve);
+      this.#wake();
+    });
+    await this.#folder.running;
   }
 
   /** Takes no more commits, finishes those handed in and a fold under way, closes the files. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;
-    await this.#folding;
+    await this.#folder.running;
+    await this.#running;
     await this.#journal.close();
   }
 
@@ -161,14 +134,24 @@ export class DurableMap {
   async #run(): Promise<void> {
     // Leave the caller's stack, so that commits of the same instant share a sync.
     await Promise.resolve();
-    while (this.#queue.length > 0 || this.#foldWanted) {
-      if (this.#foldWanted) await this.#startFold();
+    while (this.#queue.length > 0 || this.#isFoldWanted()) {
+      if (this.#isFoldWanted()) await this.#startFold();
       const group = this.#takeGroup();
       if (group.length > 0) await this.#write(group);
-      if (this.#isFoldDue()) this.#foldWanted = true;
+      if (this.#folder.isDue) await this.#startFold();
     }
     // In the same instant as the check above: a commit that comes later starts the loop anew.
     this.#busy = false;
+  }
+
+  #isFoldWanted(): boolean {
+    return this.#foldWaiters.length > 0 && this.#folder.running === undefined;
+  }
+
+  async #startFold(): Promise<void> {
+    const waiters = this.#foldWaiters.splice(0);
+    await this.#folder.start(this.#journal);
+    for (const resolve of waiters) resolve();
   }
 
   #takeGroup(): Batch[] {
@@ -184,89 +167,21 @@ export class DurableMap {
 
   async #write(group: readonly Batch[]): Promise<void> {
     const { segment, length: syncedBytes } = this.#journal;
-    const records = group.map((batch) => encodeRecord(batch.lines, segment, syncedBytes));
-    const data = Buffer.concat(records.map((record) => record.bytes));
+    const records = group.map((batch) => ({ batch, ...encodeRecord(batch.lines, segment, syncedBytes) }));
     try {
-      await this.#journal.append(data);
+      await this.#journal.append(Buffer.concat(records.map((record) => record.bytes)));
     } catch (error) {
       const refusal = toDurableError(error, `writing ${this.#directory}`);
-      for (const batch of group) batch.reject(refusal);
+      for (const { reject } of group) reject(refusal);
       return;
     }
-    this.#segments.add(segment);
-    this.#unfoldedBytes += data.length;
     this.#records += group.length;
     let offset = syncedBytes;
-    for (const [index, batch] of group.entries()) {
-      const record = records[index];
-      this.#locate(batch.lines, segment, offset + (record?.bodyOffset ?? 0));
-      offset += record?.bytes.length ?? 0;
+    for (const { batch, bytes, bodyOffset } of records) {
+      this.#folder.note(batch.lines, segment, offset + bodyOffset, bytes.length);
+      offset += bytes.length;
       batch.resolve();
     }
-  }
-
-  #locate(lines: readonly EntryLine[], segment: number, start: number): void {
-    let offset = start;
-    for (const { key, line, removed } of lines) {
-      this.#dirty.set(key, { segment, offset, length: line.length, removed });
-      offset += line.length + 1;
-    }
-  }
-
-  #isFoldDue(): boolean {
-    const limit = Math.max(this.#minJournalBytes, this.#foldedBytes / 2, this.#foldAtBytes);
-    return this.#folding === undefined && this.#unfoldedBytes > limit;
-  }
-
-  async #startFold(): Promise<void> {
-    this.#foldWanted = false;
-    if (this.#folding !== undefined) return;
-    try {
-      await this.#journal.rotate();
-    } catch (error) {
-      this.#postponeFold(error);
-      return;
-    }
-    this.#segments.add(this.#journal.segment);
-    const dirty = this.#dirty;
-    this.#dirty = new Map();
-    this.#folding = this.#fold(dirty, this.#unfoldedBytes).finally(() => {
-      this.#folding = undefined;
-    });
-  }
-
-  async #fold(dirty: Map<string, DirtyEntry>, bytes: number): Promise<void> {
-    const through = this.#journal.segment - 1;
-    try {
-      const result = await foldShards({
-        fs: this.#fs,
-        directory: this.#directory,
-        shards: this.#shards,
-        folded: this.#folded,
-        dirty,
-        through,
-      });
-      this.#foldedBytes = result.foldedBytes;
-      this.#unfoldedBytes -= bytes;
-      this.#foldAtBytes = 0;
-      this.#folds += 1;
-      await this.#drop(result.disposableThrough);
-    } catch (error) {
-      // What was not folded is still in its segments; newer lines of the same keys win.
-      this.#dirty = new Map([...dirty, ...this.#dirty]);
-      this.#postponeFold(error);
-    }
-  }
-
-  async #drop(through: number): Promise<void> {
-    const gone = [...this.#segments].filter((segment) => segment <= through).sort((a, b) => a - b);
-    const left = new Set(await dropSegments(this.#fs, this.#directory, gone));
-    for (const segment of gone) if (!left.has(segment)) this.#segments.delete(segment);
-  }
-
-  #postponeFold(error: unknown): void {
-    this.#foldAtBytes = this.#unfoldedBytes + this.#minJournalBytes / 4;
-    this.#log?.warn('journal not folded, it grows on', { err: error, retryAtBytes: this.#foldAtBytes });
   }
 }
 

@@ -1,7 +1,9 @@
 /** Bundles hub, agent and cox into one JavaScript file each under dist/, with the notices of what is inside. */
-import { chmodSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
+import { fromYaml } from '../kit/yaml.ts';
+import { buildSchema } from './build-schema.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const version = (JSON.parse(readFileSync(`${root}/package.json`, 'utf8')) as { version: string }).version;
@@ -31,6 +33,16 @@ const BANNER = [
   'const __filename = __fp(import.meta.url); const __dirname = __dn(__filename);',
 ].join('\n');
 
+/** Device profiles go into the agent's bundle as data: a board reads no YAML. */
+const nodeProfiles = Object.fromEntries(
+  readdirSync(`${root}/profiles/nodes`)
+    .filter((name) => name.endsWith('.yaml'))
+    .map((name) => [
+      name.replace(/\.yaml$/, ''),
+      fromYaml(readFileSync(`${root}/profiles/nodes/${name}`, 'utf8')),
+    ]),
+);
+
 mkdirSync(`${root}/dist`, { recursive: true });
 const entries = { hub: 'hub/main.ts', agent: 'edge-agent/main.ts', cox: 'cli/main.ts' };
 for (const [name, entry] of Object.entries(entries)) {
@@ -46,10 +58,14 @@ for (const [name, entry] of Object.entries(entries)) {
     minifyWhitespace: true,
     legalComments: 'linked',
     banner: { js: name === 'cox' ? `#!/usr/bin/env node\n${BANNER}` : BANNER },
-    define: { __COXSWAIN_VERSION__: JSON.stringify(version) },
+    define: {
+      __COXSWAIN_VERSION__: JSON.stringify(version),
+      __COXSWAIN_NODE_PROFILES__: JSON.stringify(nodeProfiles),
+    },
     plugins: [emptyUnreached],
     logLevel: 'warning',
   });
 }
+buildSchema(`${root}/dist/schema`);
 chmodSync(`${root}/dist/cox.js`, 0o755);
 process.stdout.write(`built dist/hub.js, dist/agent.js, dist/cox.js (version ${version})\n`);

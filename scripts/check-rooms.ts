@@ -20,10 +20,13 @@ interface Source {
   readonly code: string;
 }
 
+/** What every loop of the hub is built from; all rooms of the hub may import them, decide/ only the first. */
+const SHARED = ['hub/cluster.ts', 'hub/loop.ts'];
+
 /** Programs are the only files that may import across sibling rooms. */
 function isComposition(file: string): boolean {
   const parts = file.split('/');
-  return parts.length === 2 && (parts[0] === 'hub' || parts[0] === 'edge-agent') && file !== 'hub/cluster.ts';
+  return parts.length === 2 && (parts[0] === 'hub' || parts[0] === 'edge-agent') && !SHARED.includes(file);
 }
 
 function isPure(file: string): boolean {
@@ -44,7 +47,7 @@ function allowed(from: string, to: string): boolean {
   if (isComposition(from)) return to.startsWith(`${top}/`) || toRoom === 'kit';
   if (isPure(from)) return to === 'hub/cluster.ts' && top === 'hub';
   if (toRoom === 'kit') return top !== 'protocol';
-  return top === to.split('/')[0] && (toRoom === `${top}/decide` || to === 'hub/cluster.ts');
+  return top === to.split('/')[0] && (toRoom === `${top}/decide` || SHARED.includes(to));
 }
 
 function sourceFiles(folder: string): string[] {

@@ -35,19 +35,35 @@ export function applyJsonPatch(target: unknown, patch: unknown): JsonPatched {
 function applyChecked(copy: unknown, patch: readonly Operation[]): JsonPatched {
   let copied = 0;
   for (const [i, operation] of patch.entries()) {
-    if (operation.op === 'copy') {
-      const source: unknown = Pointer.fromJSON(operation.from).get(copy);
-      copied += JSON.stringify(source)?.length ?? 0;
-      if (copied > MAX_COPIED) return malformed('the copy operations of the patch add too much');
-    }
-    // Values are stored as they are, so the patch's own must not be shared with the caller.
-    const [error] = applyPatch(copy, [structuredClone(operation)]);
-    if (error !== null && error !== undefined) {
-      const why = `operation ${i} (${operation.op} ${operation.path}): ${error.message}`;
+    if (operation.op === 'copy') copied += sizeAt(copy, operation.from);
+    if (copied > MAX_COPIED) return malformed('the copy operations of the patch add too much');
+    const failure = applyOne(copy, operation);
+    if (failure !== undefined) {
+      const why = `operation ${i} (${operation.op} ${operation.path}): ${failure}`;
       return { ok: false, reason: 'failed', why };
     }
   }
   return { ok: true, value: copy };
+}
+
+/** Characters of the value at a path, roughly; 0 when there is none. */
+function sizeAt(value: unknown, pointer: string): number {
+  try {
+    return JSON.stringify(Pointer.fromJSON(pointer).get(value))?.length ?? 0;
+  } catch {
+    // A path through something that has no fields: the copy itself then fails with a reason.
+    return 0;
+  }
+}
+
+/** Why the operation failed, or undefined. Values are stored as they are, so the patch's own must not be shared. */
+function applyOne(copy: unknown, operation: Operation): string | undefined {
+  try {
+    return applyPatch(copy, [structuredClone(operation)])[0]?.message;
+  } catch (error) {
+    // The package throws where a path leads through a value that has no fields.
+    return error instanceof Error ? error.message : String(error);
+  }
 }
 
 const malformed = (why: string): JsonPatched => ({ ok: false, reason: 'malformed', why });

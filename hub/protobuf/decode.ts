@@ -59,12 +59,19 @@ type Out = Record<string, unknown>;
 function readStruct(types: TypeSource, type: StructType, bytes: Uint8Array, depth: number): Out {
   if (depth > MAX_DEPTH) throw new ProtobufError('too-deep', 'the message is nested too deeply');
   const out: Out = {};
+  const maps = new Map<string, [string, unknown][]>();
   for (const wire of readFields(bytes)) {
     const field = type.numbers.get(wire.number);
     if (field === undefined) continue;
     if (field.inline) Object.assign(out, readType(types, field.type, wire, depth));
-    else readInto(types, out, field, wire, depth);
+    else if (field.type.is === 'map') {
+      const entries = maps.get(field.name) ?? [];
+      entries.push(readEntry(types, field.type.of, bytesOf(wire), depth));
+      maps.set(field.name, entries);
+    } else readInto(types, out, field, wire, depth);
   }
+  // fromEntries makes a key such as __proto__ a plain key.
+  for (const [name, entries] of maps) out[name] = Object.fromEntries(entries);
   return out;
 }
 
@@ -73,16 +80,12 @@ function readInto(types: TypeSource, out: Out, field: Field, wire: WireField, de
   if (type.is === 'list') {
     out[name] ??= [];
     const list = out[name] as unknown[];
-    for (const item of unpacked(type.of, wire)) list.push(readType(types, type.of, item, depth));
-  } else if (type.is === 'map') {
-    const [key, value] = readEntry(types, type.of, bytesOf(wire), depth);
-    // A key such as __proto__ must become a plain key.
-    out[name] = Object.fromEntries([...Object.entries(out[name] ?? {}), [key, value]]);
-  } else {
-    const value = readType(types, type, wire, depth);
-    if (isUnset(field, value)) delete out[name];
-    else out[name] = value;
+    for (const item of unpacked(type.of, wire)) list.push(readType(types, type.of, item, depth) ?? {});
+    return;
   }
+  const value = readType(types, type, wire, depth);
+  if (isUnset(field, value)) delete out[name];
+  else out[name] = value;
 }
 
 /** Numbers may come several in one field, as newer encoders write them. */
@@ -92,7 +95,7 @@ function* unpacked(type: FieldType, wire: WireField): Generator<WireField> {
   let rest = wire.value;
   while (rest.length > 0) {
     const end = rest.findIndex((byte) => byte < 0x80) + 1;
-    if (end === 0) throw new ProtobufError('malformed', 'the message ends within a number');
+    if (end === 0 || end > 10) throw new ProtobufError('malformed', 'the message ends within a number');
     // A tag of field 1, varint, makes the number a message that the field reader understands.
     yield* readFields(Uint8Array.of(0x08, ...rest.subarray(0, end)));
     rest = rest.subarray(end);

@@ -1,3 +1,4 @@
+import type { Logger } from '../../kit/logger.ts';
 import type { KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError } from '../../protocol/status.ts';
@@ -14,6 +15,7 @@ import { planDelete } from './plan-delete.ts';
 import { planBind, planStatusUpdate, planUpdate } from './plan-update.ts';
 import type {
   ModifyOptions,
+  NewestObject,
   Removal,
   RemoveOptions,
   StoreOptions,
@@ -35,10 +37,12 @@ export class ObjectStore {
   readonly #writes: WriteQueue;
   readonly #pages: ListPages;
   readonly #context: PlanContext;
-  readonly #options: StoreOptions;
+  readonly #map: StoreOptions['map'];
+  readonly #log: Logger | undefined;
 
   protected constructor(options: StoreOptions) {
-    this.#options = options;
+    this.#map = options.map;
+    this.#log = options.log;
     this.#kinds = new Map(options.kinds.map((spec) => [spec.kind, spec]));
     const { objects, revision } = readEntries(options.entries);
     this.#memory = new Memory(objects, revision, options.history ?? HISTORY);
@@ -46,18 +50,18 @@ export class ObjectStore {
     const publish = (change: Change, bytes: number): void => this.#memory.publish(change, bytes);
     const { map, log } = options;
     this.#writes = new WriteQueue({ commit: (changes) => map.commit(changes), publish, log }, revision);
-    this.#context = {
-      ids: options.ids ?? systemIds,
-      nowMs: () => options.clock.nowMs(),
-      newest: (kind, namespace, name) => this.newest(kind, namespace, name),
-    };
+    // Only what is used is kept: holding on to the options would keep every object as it was at the start.
+    const { clock, ids = systemIds, admit } = options;
+    const newest: NewestObject = (kind, namespace, name) => this.newest(kind, namespace, name);
+    const nowMs = (): number => clock.nowMs();
+    this.#context = { ids, nowMs, newest, admit: (object) => admit?.(object, newest) };
   }
 
   /** Settles the writes handed in, then closes the map. Later writes are ApiError ServiceUnavailable. */
   async close(): Promise<void> {
     await this.#writes.close();
     this.#pages.close();
-    await this.#options.map.close();
+    await this.#map.close();
   }
 
   get revision(): number {
@@ -66,7 +70,7 @@ export class ObjectStore {
 
   /** The kinds served, in the order given. */
   get kinds(): readonly KindSpec[] {
-    return this.#options.kinds;
+    return [...this.#kinds.values()];
   }
 
   /** The visible object; the namespace of a cluster-wide kind does not matter. */
@@ -215,7 +219,7 @@ export class ObjectStore {
   async #write(plan: () => Step, options: WriteOptions): Promise<Outcome> {
     if (options.dryRun === true) return dryRun(plan());
     const outcome = await this.#writes.submit(plan);
-    this.#options.log?.debug('object written', {
+    this.#log?.debug('object written', {
       kind: outcome.object.kind,
       key: `${outcome.object.metadata.namespace ?? ''}/${outcome.object.metadata.name}`,
       change: outcome.type,

@@ -27,6 +27,7 @@ export function planCreate(context: PlanContext, spec: KindSpec, input: ObjectIn
   if (spec.namespaced && namespace !== '') requireOpenNamespace(context, spec, namespace, name);
   spec.prepareCreate?.(object);
   spec.setDefaults(object);
+  context.admit(object);
   const errors = spec.validate(object);
   if (errors.length > 0) throw invalid(spec, name, errors);
   if (context.newest(spec.kind, namespace, name) !== undefined) throw alreadyExists(spec, name);

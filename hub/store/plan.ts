@@ -9,6 +9,8 @@ export interface PlanContext {
   readonly ids: IdSource;
   nowMs(): number;
   newest(kind: string, namespace: string, name: string): KubeObject | undefined;
+  /** Completes an object that is being created, after defaulting and before validation. */
+  admit(object: KubeObject): void;
 }
 
 /** An object seen generically: its parts beside metadata. */

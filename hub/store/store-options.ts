@@ -36,6 +36,9 @@ export interface Removal {
   readonly removed: boolean;
 }
 
+/** Looks up the newest state, what is not visible yet included. */
+export type NewestObject = (kind: string, namespace: string, name: string) => KubeObject | undefined;
+
 export interface StoreOptions {
   readonly kinds: readonly KindSpec[];
   /** An open durable map and what it held. The store closes it. */
@@ -44,6 +47,11 @@ export interface StoreOptions {
   readonly clock: Clock;
   readonly ids?: IdSource;
   readonly log?: Logger;
+  /**
+   * Completes every object that is being created, whoever creates it, after defaulting and before validation. It gets the mutable
+   * draft and a look at the newest state. Must not throw.
+   */
+  readonly admit?: (object: KubeObject, newest: NewestObject) => void;
   /** Past kept per kind for watches. Default 10,000 changes and 8 MiB. */
   readonly history?: HistoryLimits;
 }

@@ -31,7 +31,8 @@ export function validateConfigMap(map: Loose<ConfigMap>): FieldError[] {
     ...keysErrors(map.data, 'data'),
     ...twice.map((key) => invalidValue(`data[${key}]`, key, 'duplicate of key present in binaryData')),
     ...keysErrors(map.binaryData, 'binaryData'),
-    ...unless(bytes <= MAX_BYTES, () => tooLong('', MAX_BYTES)),
+    // The object as a whole has this path in Kubernetes' message.
+    ...unless(bytes <= MAX_BYTES, () => tooLong('[]', MAX_BYTES)),
   ];
 }
 

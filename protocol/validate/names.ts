@@ -32,7 +32,8 @@ const tooLong = (length: number): string => `must be no more than ${length} char
 /** A name of up to 63 characters: namespaces, containers, volumes. */
 export function labelNameErrors(name: string): string[] {
   const errors = name.length > 63 ? [tooLong(63)] : [];
-  if (!LABEL_RE.test(name)) {
+  if (name.includes('.') && SUBDOMAIN_RE.test(name)) errors.push('must not contain dots');
+  else if (!LABEL_RE.test(name)) {
     const rule =
       "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character";
     errors.push(explained(rule, LABEL, 'my-name', '123-abc'));

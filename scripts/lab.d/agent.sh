@@ -1,22 +1,25 @@
 # shellcheck shell=bash
 # A host's agent: joined once, then kept running by a small loop, as systemd's Restart=always would.
 
+# has_joined HOST: its disk holds a whole identity (the certificate is written last)
+has_joined() { [ -e "/proc/$(init_pid "$1")/root/var/lib/coxswain/identity/node.crt" ]; }
+
 agent_join() {
   local host=$1 line
-  [ ! -e "$LAB_DIR/$host/joined" ] || return 0
+  ! has_joined "$host" || return 0
   line=$(cd "$REPO" && node dist/cox.js token create --kubeconfig "$LAB_DIR/kubeconfig") || die "no token for $host"
   line=$(grep -m1 '^cox join ' <<<"$line") || die "token create printed no 'cox join' line"
   # shellcheck disable=SC2086 # the printed line is words
   (enter "$host" node "$REPO/dist/cox.js" ${line#cox } --node-name "$host" --data-dir /var/lib/coxswain) \
     </dev/null >>"$LAB_DIR/$host/agent.log" 2>&1 || die "$host could not join: $(tail -3 "$LAB_DIR/$host/agent.log")"
-  : >"$LAB_DIR/$host/joined"
 }
 
 # agent_start HOST: once joined; does not wait
 agent_start() {
-  [ -e "$LAB_DIR/$1/joined" ] && [ -z "$(agent_loop_pid "$1")" ] || return 0
+  has_joined "$1" || return 0
+  [ -z "$(agent_loop_pid "$1")" ] || return 0
   # shellcheck disable=SC2086 # the user's words, split on purpose
-  enter_detached "$1" "$LAB_DIR/$1/agent.log" bash "$HERE/lab.d/respawn.sh" /run/lab/agent \
+  enter_detached "$1" "$LAB_DIR/$1/agent.log" bash "$HERE/lib/respawn.sh" /run/lab/agent \
     node "$REPO/dist/agent.js" --data-dir /var/lib/coxswain $LAB_AGENT_ARGS
 }
 

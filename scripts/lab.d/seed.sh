@@ -20,6 +20,7 @@ seed() {
     [ ! -f "$dir/done" ] || exit 0
     say "making the sample images and the disk of a new host (once)"
     rm -rf "$dir"
+    find "$LAB_CACHE" -maxdepth 1 -name 'seed-*' -mtime +7 -exec rm -rf {} + # of recipes long gone
     mkdir -p "$dir/disk"/{docker,etc-docker,coxswain}
     busybox_archive "$dir/images.tar" busybox:latest=1 busybox:2=2
     truncate -s "$(numfmt --from=iec "$(tr '[:lower:]' '[:upper:]' <<<"$LAB_DISK")")" "$dir/disk.img"

@@ -1,0 +1,18 @@
+/** The `cox` command. */
+import { CliError } from './cli-error.ts';
+import { runProgram } from './run-program.ts';
+
+async function main(argv: readonly string[]): Promise<void> {
+  const [first = '', ...rest] = argv;
+  // Before the command line library is loaded: a device runs `cox agent` for years and pays for every module.
+  if (first === 'hub' || first === 'agent') return runProgram(first, rest);
+  const { runCommand } = await import('./commands.ts');
+  return runCommand(argv);
+}
+
+main(process.argv.slice(2)).catch((error: unknown) => {
+  if (error instanceof CliError) process.stderr.write(`cox: ${error.message}\n`);
+  else
+    process.stderr.write(`cox: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.exitCode = 1;
+});

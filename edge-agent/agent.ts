@@ -1,0 +1,297 @@
+import { randomBytes } from 'node:crypto';
+import { type FSWatcher, watch } from 'node:fs';
+import { arch, cpus, hostname, platform, release } from 'node:os';
+import { join } from 'node:path';
+import { systemClock, toTime } from '../kit/clock.ts';
+import type { Logger } from '../kit/logger.ts';
+import { VERSION } from '../kit/version.ts';
+import { noteTime } from './cache/floored-clock.ts';
+import type { HeldState } from './decide/desired-step.ts';
+import { Outbox } from './decide/outbox.ts';
+import { type Profile, withSettings } from './decide/profile.ts';
+import { nodeItem, toDesiredState } from './desired-state.ts';
+import { DesiredKeeper } from './link/desired-keeper.ts';
+import { readIdentity } from './link/identity.ts';
+import { Link } from './link/link.ts';
+import { MqttTransport } from './link/mqtt-transport.ts';
+import { Renewer } from './link/renewer.ts';
+import type { AgentOptions, Opened } from './open.ts';
+import { PodManager } from './pods/pod-manager.ts';
+import { DockerRuntime } from './runtime/docker.ts';
+import { FactsKeeper } from './sensors/facts-keeper.ts';
+import { readInventoryApart } from './sensors/inventory.ts';
+import { MachineFiles } from './sensors/machine-files.ts';
+import { readMemory } from './sensors/node-sampler.ts';
+import type { RunningContainer } from './sensors/pod-usage.ts';
+import { Telemeter } from './sensors/telemeter.ts';
+import { StreamServer } from './streams/stream-server.ts';
+
+/** How often the facts are looked at again, at most, in ms; only while a hub listens. */
+const FACTS_MS = 10_000;
+/** The inventory's child processes wait until the pods have started, in ms. */
+const INVENTORY_DELAY_MS = 15_000;
+const STARTS_AT_ONCE = 4;
+
+/**
+ * The agent as a whole, put together from its rooms. Order of a start: cache read, pods started, and only then the link. Stopping or
+ * replacing the agent touches no container.
+ */
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #log: Logger;
+  readonly #files = new MachineFiles();
+  readonly #opened: Opened;
+  readonly #stopping = new AbortController();
+  readonly #outbox = new Outbox(randomBytes(6).toString('hex'));
+  readonly #runtime: DockerRuntime;
+  readonly #facts: FactsKeeper;
+  readonly #pods: PodManager;
+  readonly #keeper: DesiredKeeper;
+  readonly #telemeter: Telemeter;
+  readonly #streams: StreamServer;
+  readonly #link: Link;
+  #profile: Profile;
+  #engineVersion = '';
+  #factsMs = Number.NEGATIVE_INFINITY;
+  /** True once a whole desired state is known, from the cache or from the hub. */
+  #isTold: boolean;
+  #watcher: FSWatcher | undefined;
+
+  constructor(options: AgentOptions, opened: Opened) {
+    this.#options = options;
+    this.#opened = opened;
+    this.#log = options.log;
+    this.#isTold = opened.cache.content === 'held';
+    this.#profile = withSettings(opened.profile, nodeItem(opened.cache.held)?.settings);
+    this.#runtime = new DockerRuntime({ socketPath: options.dockerSocket, networkName: options.network });
+    this.#facts = this.#makeFacts();
+    this.#pods = this.#makePods();
+    this.#keeper = this.#makeKeeper();
+    this.#telemeter = this.#makeTelemeter();
+    this.#streams = new StreamServer({
+      log: this.#log.with({ room: 'streams' }),
+      runtime: this.#runtime,
+      pods: {
+        containersOf: (uid) => (this.#knows(uid) ? this.#pods.containersOf(uid) : undefined),
+        addressOf: (uid) => this.#pods.addressOf(uid),
+      },
+      send: (stream, frame) => this.#link.sendFrame(stream, frame),
+    });
+    this.#link = this.#makeLink();
+  }
+
+  /** Starts the cached pods, then the link. */
+  async start(): Promise<void> {
+    const { cache, identity } = this.#opened;
+    this.#log.info('agent starting', {
+      version: VERSION,
+      node: this.#nodeName(),
+      profile: this.#profile.name,
+      cache: cache.content,
+      pods: [...cache.held.items.values()].filter((item) => item.kind === 'pod').length,
+    });
+    if (this.#isTold) this.#pods.setDesired(toDesiredState(cache.held));
+    await this.#pods.start(this.#stopping.signal);
+    if (this.#options.offline) return;
+    if (!identity.ok) this.#log.error('identity not usable, running what is known', { why: identity.why });
+    this.#link.start();
+    this.#watchIdentity();
+    this.#opened.clock.after(INVENTORY_DELAY_MS, () => void this.#takeInventory());
+  }
+
+  /** Ends the conversation with the hub, flushes, notes the time. Touches no container. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#watcher?.close();
+    await this.#link.stop();
+    await this.#pods.stop();
+    await this.#opened.cache.cache.close();
+    await noteTime(join(this.#options.dataDir, 'clock'), this.#opened.clock.nowMs());
+    this.#log.info('agent stopped, containers run on');
+  }
+
+  #nodeName(): string {
+    const { identity } = this.#opened;
+    return identity.ok ? identity.identity.nodeName : hostname().toLowerCase();
+  }
+
+  #diskPath(): string {
+    return this.#options.diskPath === '' ? this.#options.dataDir : this.#options.diskPath;
+  }
+
+  #makeFacts(): FactsKeeper {
+    return new FactsKeeper({
+      files: this.#files,
+      diskPath: this.#diskPath(),
+      agentVersion: VERSION,
+      cpuCount: cpus().length,
+      platform: platform(),
+      arch: arch(),
+      kernelVersion: release(),
+      nodeName: () => this.#nodeName(),
+      profile: () => this.#profile,
+      engine: () => ({ isReady: this.#pods?.engineReady ?? false, version: this.#engineVersion }),
+      nowTime: () => toTime(this.#opened.clock.nowMs()),
+    });
+  }
+
+  #makePods(): PodManager {
+    const { options, clock } = { options: this.#options, clock: this.#opened.clock };
+    return new PodManager({
+      runtime: this.#runtime,
+      clock,
+      log: this.#log,
+      sinks: {
+        onStatus: (report) => {
+          // A pod that nobody names any more is stopped without a word, as docs/wire.md says.
+          if (!this.#knows(report.uid)) return;
+          this.#outbox.putStatus(report);
+          this.#link.outboxChanged();
+        },
+        onEvent: (event) => {
+          this.#outbox.putEvent(event);
+          this.#link.outboxChanged();
+        },
+      },
+      node: {
+        nodeName: this.#nodeName(),
+        hostIp: () =>
+          this.#facts.facts.addresses.find((a) => a.type === 'InternalIP')?.address ?? '127.0.0.1',
+        cpuMilli: cpus().length * 1000,
+        memoryBytes: readMemory(this.#files).totalBytes,
+        network: { name: options.network, bridge: options.bridge, masquerade: true },
+      },
+      dataDir: join(options.dataDir, 'pods'),
+      runDir: options.runDir,
+      concurrency: STARTS_AT_ONCE,
+    });
+  }
+
+  /** Without a desired state ever told, whatever carries our labels is ours to report. */
+  #knows(podUid: string): boolean {
+    return !this.#isTold || this.#keeper.held.items.has(`pod/${podUid}`);
+  }
+
+  #makeKeeper(): DesiredKeeper {
+    const { cache, identity } = this.#opened;
+    return new DesiredKeeper({
+      held: cache.held,
+      cluster: () => (identity.ok ? identity.identity.cluster : ''),
+      log: this.#log.with({ room: 'link' }),
+      store: {
+        accept: (next, put, del) => cache.cache.accept(next, put, del),
+      },
+      onDesired: (next) => this.#follow(next),
+    });
+  }
+
+  #follow(next: HeldState): void {
+    this.#isTold = true;
+    for (const { uid } of this.#pods.inventory()) {
+      if (!next.items.has(`pod/${uid}`)) this.#outbox.forgetPod(uid);
+    }
+    this.#pods.setDesired(toDesiredState(next));
+    this.#profile = withSettings(this.#opened.profile, nodeItem(next)?.settings);
+    this.#refreshFacts();
+  }
+
+  #makeTelemeter(): Telemeter {
+    return new Telemeter(
+      {
+        files: this.#files,
+        diskPath: this.#diskPath(),
+        cadence: () => this.#profile,
+        containers: () => this.#running(),
+      },
+      systemClock.monotonicMs(),
+    );
+  }
+
+  #running(): RunningContainer[] {
+    const pods = [...this.#keeper.held.items.values()].filter((item) => item.kind === 'pod');
+    return pods.flatMap(({ body: { metadata } }) =>
+      this.#pods
+        .containersOf(metadata.uid)
+        .filter((c) => c.running)
+        .map((c) => ({ podUid: metadata.uid, name: c.name, id: c.id })),
+    );
+  }
+
+  #makeLink(): Link {
+    const { clock } = this.#opened;
+    const { dataDir } = this.#options;
+    const log = this.#log.with({ room: 'link' });
+    const renewer = new Renewer(dataDir, clock, log);
+    return new Link({
+      clock,
+      log,
+      transport: new MqttTransport(clock),
+      readIdentity: () => readIdentity(dataDir),
+      renewIfDue: (identity, wasRefused) => renewer.renewIfDue(identity, wasRefused),
+      reconnectMaxMs: () => this.#profile.reconnectMaxMs,
+      random: Math.random,
+      onConnected: (localAddress) => {
+        this.#facts.setAddress(localAddress);
+        this.#facts.refresh();
+        this.#telemeter.restart(clock.monotonicMs());
+      },
+      onDisconnected: () => this.#streams.connectionLost(),
+      session: {
+        clock,
+        log,
+        agentVersion: VERSION,
+        outbox: this.#outbox,
+        keeper: this.#keeper,
+        facts: () => this.#facts.facts,
+        cadence: () => this.#profile,
+        takeSample: () => this.#sample(),
+        onWelcome: (atMs) => clock.learn(atMs),
+        onOpen: (message) => this.#streams.accept(message),
+        onStreamFrame: (stream, frame) => this.#streams.receive(stream, frame),
+      },
+    });
+  }
+
+  #sample(): Uint8Array | undefined {
+    const nowMs = systemClock.monotonicMs();
+    if (nowMs - this.#factsMs >= FACTS_MS) this.#refreshFacts();
+    return this.#telemeter.take(nowMs);
+  }
+
+  #refreshFacts(): void {
+    this.#factsMs = systemClock.monotonicMs();
+    if (this.#pods.engineReady && this.#engineVersion === '') void this.#askEngine();
+    if (!this.#pods.engineReady) this.#engineVersion = '';
+    if (this.#facts.refresh()) this.#link.factsChanged();
+  }
+
+  async #askEngine(): Promise<void> {
+    try {
+      this.#engineVersion = (await this.#runtime.info(this.#stopping.signal)).version;
+    } catch (err) {
+      // Asked again with the next look at the facts.
+      this.#log.debug('engine version not known yet', { err });
+    }
+  }
+
+  async #takeInventory(): Promise<void> {
+    try {
+      this.#facts.setInventory(await readInventoryApart(this.#options.inventoryCommand));
+      this.#refreshFacts();
+    } catch (err) {
+      // Nice to have: the files of the machine have told the rest.
+      this.#log.warn('inventory of the board not taken', { err });
+    }
+  }
+
+  #watchIdentity(): void {
+    try {
+      this.#watcher = watch(join(this.#options.dataDir, 'identity'), { persistent: false }, () => {
+        systemClock.after(1000, () => void this.#link.identityChanged());
+      });
+    } catch (err) {
+      // Not joined yet: the link reads the files before every attempt anyway.
+      this.#log.debug('identity not watched', { err });
+    }
+  }
+}

@@ -1,0 +1,246 @@
+import type { Container, PodSpec } from '../../protocol/kinds/pod.ts';
+import { bytesOf, cpuMilli } from '../../protocol/quantity.ts';
+import type { DesiredPod } from '../../protocol/wire/messages.ts';
+import type {
+  ContainerSpec,
+  DeviceMount,
+  DnsChoice,
+  Mount,
+  NamespaceChoice,
+  NetworkChoice,
+  PublishedPort,
+  ResourceLimits,
+  Security,
+} from './container-spec.ts';
+import { expand, type Resolved } from './env.ts';
+import { qosClass } from './pod-shape.ts';
+
+/** What the container builder cannot read from the pod itself. */
+export interface ContainerContext {
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly env: ReadonlyMap<string, string>;
+  /** The image's own user, for `runAsNonRoot`. */
+  readonly imageUser: string;
+  readonly mounts: readonly Mount[];
+  readonly devices: readonly DeviceMount[];
+  readonly podIp: string | undefined;
+  /** The sandbox whose namespaces are shared; absent when the container owns them. */
+  readonly sandboxId?: string;
+  /** Resolver of the node for `ClusterFirst`, and the cluster's search domains; absent: the engine's own. */
+  readonly dns?: DnsChoice;
+  /** False when the kernel has no memory controller: limits are then left out. */
+  readonly memoryLimits: boolean;
+  readonly cpuLimits: boolean;
+  readonly nodeMemoryBytes: number;
+}
+
+/** The container to create, or why it cannot be made (the text of CreateContainerConfigError). */
+export function containerConfig(
+  pod: DesiredPod,
+  container: Container,
+  context: ContainerContext,
+): Resolved<ContainerSpec> {
+  const refusal = refuseRoot(pod.spec, container, context.imageUser);
+  if (refusal !== undefined) return { ok: false, message: refusal };
+  const words = (list: readonly string[]): string[] => list.map((word) => expand(word, context.env));
+  const own = context.sandboxId === undefined;
+  const shared = sharedNamespaces(pod, context);
+  const user = userOf(pod.spec, container, context.imageUser);
+  return {
+    ok: true,
+    value: {
+      name: context.name,
+      image: container.image,
+      labels: context.labels,
+      ...(container.command?.length ? { entrypoint: words(container.command) } : {}),
+      ...(container.args?.length ? { args: words(container.args) } : {}),
+      env: [...context.env].map(([key, value]) => `${key}=${value}`),
+      ...(container.workingDir ? { workingDir: container.workingDir } : {}),
+      ...(user === undefined ? {} : { user }),
+      groups: groupsOf(pod.spec),
+      ...(own ? ownedNames(pod) : { extraHosts: [] }),
+      ...(own ? dnsOf(pod.spec, context.dns) : {}),
+      ...shared,
+      ports: own ? publishedPorts([container], pod.spec) : [],
+      mounts: context.mounts,
+      devices: context.devices,
+      limits: limitsOf(pod.spec, container, context),
+      security: own ? securityOf(pod.spec, container) : { ...securityOf(pod.spec, container), sysctls: {} },
+      stdin: container.stdin === true,
+      stdinOnce: container.stdinOnce === true,
+      tty: container.tty === true,
+    },
+  };
+}
+
+/** The container that owns the namespaces of a pod with several containers. */
+export function sandboxConfig(
+  pod: DesiredPod,
+  image: string,
+  context: Pick<ContainerContext, 'name' | 'labels' | 'podIp' | 'dns'>,
+): ContainerSpec {
+  const { spec } = pod;
+  const containers = [
+    ...spec.containers,
+    ...(spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'),
+  ];
+  return {
+    name: context.name,
+    image,
+    labels: context.labels,
+    env: [],
+    groups: [],
+    ...ownedNames(pod),
+    ...dnsOf(spec, context.dns),
+    network: networkOf(spec, context.podIp),
+    pid: spec.hostPID ? 'host' : 'private',
+    ipc: spec.hostIPC ? 'host' : 'shareable',
+    ports: publishedPorts(containers, spec),
+    mounts: [],
+    devices: [],
+    limits: { cpuShares: 2, oomScoreAdj: -998 },
+    security: { ...securityOf(spec, { securityContext: {} }), noNewPrivileges: true },
+    stdin: false,
+    stdinOnce: false,
+    tty: false,
+  };
+}
+
+type SharedNames = Pick<ContainerSpec, 'hostname' | 'extraHosts'>;
+
+function ownedNames(pod: DesiredPod): SharedNames {
+  const { spec, metadata } = pod;
+  const extraHosts = (spec.hostAliases ?? []).flatMap((alias) =>
+    (alias.hostnames ?? []).map((host) => `${host}:${alias.ip}`),
+  );
+  if (spec.hostNetwork === true) return { extraHosts };
+  return { hostname: (spec.hostname ?? metadata.name).slice(0, 63).replace(/[-.]+$/, ''), extraHosts };
+}
+
+function networkOf(spec: PodSpec, podIp: string | undefined): NetworkChoice {
+  return spec.hostNetwork === true ? { kind: 'host' } : { kind: 'pod', ip: podIp ?? '' };
+}
+
+function sharedNamespaces(
+  pod: DesiredPod,
+  context: ContainerContext,
+): Pick<ContainerSpec, 'network' | 'pid' | 'ipc'> {
+  const { spec } = pod;
+  const { sandboxId } = context;
+  const pid: NamespaceChoice = spec.hostPID
+    ? 'host'
+    : spec.shareProcessNamespace && sandboxId !== undefined
+      ? { join: sandboxId }
+      : 'private';
+  if (sandboxId === undefined)
+    return { network: networkOf(spec, context.podIp), pid, ipc: spec.hostIPC ? 'host' : 'private' };
+  return {
+    network: spec.hostNetwork ? { kind: 'host' } : { kind: 'join', containerId: sandboxId },
+    pid,
+    ipc: spec.hostIPC ? 'host' : { join: sandboxId },
+  };
+}
+
+/** Published host ports; on the host's own network every port is the host's already. */
+function publishedPorts(containers: readonly Container[], spec: PodSpec): PublishedPort[] {
+  if (spec.hostNetwork === true) return [];
+  return containers
+    .flatMap((c) => c.ports ?? [])
+    .flatMap((port) => {
+      if (!port.hostPort) return [];
+      const protocol = (port.protocol ?? 'TCP').toLowerCase() as PublishedPort['protocol'];
+      return [
+        {
+          containerPort: port.containerPort,
+          protocol,
+          hostPort: port.hostPort,
+          ...(port.hostIP ? { hostIp: port.hostIP } : {}),
+        },
+      ];
+    });
+}
+
+/** `None` takes the pod's own settings only; `Default` the node's; otherwise the cluster's with the pod's added. */
+function dnsOf(spec: PodSpec, cluster: DnsChoice | undefined): { dns?: DnsChoice } {
+  if (spec.hostNetwork === true && spec.dnsPolicy !== 'ClusterFirstWithHostNet' && spec.dnsPolicy !== 'None')
+    return {};
+  const base = spec.dnsPolicy === 'None' || spec.dnsPolicy === 'Default' ? undefined : cluster;
+  const own = spec.dnsConfig;
+  if (base === undefined && own === undefined) return {};
+  return {
+    dns: {
+      servers: [...(base?.servers ?? []), ...(own?.nameservers ?? [])],
+      searches: [...(base?.searches ?? []), ...(own?.searches ?? [])],
+      options: [
+        ...(base?.options ?? []),
+        ...(own?.options ?? []).map((o) => (o.value === undefined ? o.name : `${o.name}:${o.value}`)),
+      ],
+    },
+  };
+}
+
+function userOf(spec: PodSpec, container: Container, imageUser: string): string | undefined {
+  const user = container.securityContext?.runAsUser ?? spec.securityContext?.runAsUser;
+  const group = container.securityContext?.runAsGroup ?? spec.securityContext?.runAsGroup;
+  if (user === undefined)
+    return group === undefined ? undefined : `${imageUser.split(':')[0] || '0'}:${group}`;
+  return group === undefined ? String(user) : `${user}:${group}`;
+}
+
+function groupsOf(spec: PodSpec): string[] {
+  const { supplementalGroups = [], fsGroup } = spec.securityContext ?? {};
+  return [...supplementalGroups, ...(fsGroup === undefined ? [] : [fsGroup])].map(String);
+}
+
+/** Kubernetes' refusal when `runAsNonRoot` is asked for and root (or an unknown user name) would run. */
+function refuseRoot(spec: PodSpec, container: Container, imageUser: string): string | undefined {
+  const nonRoot = container.securityContext?.runAsNonRoot ?? spec.securityContext?.runAsNonRoot;
+  if (nonRoot !== true) return undefined;
+  const user = container.securityContext?.runAsUser ?? spec.securityContext?.runAsUser;
+  if (user !== undefined) return user === 0 ? "container's runAsUser breaks non-root policy" : undefined;
+  const name = imageUser.split(':')[0] ?? '';
+  if (name === '' || name === '0' || name === 'root')
+    return 'container has runAsNonRoot and image will run as root';
+  if (!/^\d+$/.test(name))
+    return `container has runAsNonRoot and image has non-numeric user (${name}), cannot verify user is non-root`;
+  return undefined;
+}
+
+function securityOf(spec: PodSpec, container: Pick<Container, 'securityContext'>): Security {
+  const own = container.securityContext;
+  const profile = own?.seccompProfile ?? spec.securityContext?.seccompProfile;
+  const sysctls = (spec.securityContext?.sysctls ?? []).map((s) => [s.name, s.value] as const);
+  return {
+    privileged: own?.privileged === true,
+    readOnlyRoot: own?.readOnlyRootFilesystem === true,
+    noNewPrivileges: own?.allowPrivilegeEscalation === false,
+    capAdd: own?.capabilities?.add ?? [],
+    capDrop: own?.capabilities?.drop ?? [],
+    ...(profile?.type === 'Unconfined' ? { seccomp: 'unconfined' as const } : {}),
+    sysctls: Object.fromEntries(sysctls),
+  };
+}
+
+/** Shares from requests, quotas from limits, as the kubelet sets them. */
+function limitsOf(spec: PodSpec, container: Container, context: ContainerContext): ResourceLimits {
+  const { requests, limits } = container.resources ?? {};
+  const requestMilli = cpuMilli(requests?.['cpu'] ?? limits?.['cpu']);
+  const limitMilli = cpuMilli(limits?.['cpu']);
+  const memoryBytes = bytesOf(limits?.['memory']);
+  return {
+    cpuShares: Math.max(2, Math.floor((requestMilli * 1024) / 1000)),
+    ...(limitMilli > 0 && context.cpuLimits ? { cpuMilli: limitMilli } : {}),
+    ...(memoryBytes > 0 && context.memoryLimits ? { memoryBytes } : {}),
+    oomScoreAdj: oomScore(spec, bytesOf(requests?.['memory']), context.nodeMemoryBytes),
+  };
+}
+
+/** The kubelet's order of who is killed first when the node runs out of memory. */
+function oomScore(spec: PodSpec, requestBytes: number, nodeMemoryBytes: number): number {
+  const qos = qosClass(spec);
+  if (qos === 'Guaranteed') return -997;
+  if (qos === 'BestEffort') return 1000;
+  const share = Math.floor((1000 * requestBytes) / Math.max(1, nodeMemoryBytes));
+  return Math.min(999, Math.max(3, 1000 - share));
+}

@@ -1,0 +1,278 @@
+import { withDeadline } from '../../kit/deadline.ts';
+import { type ContainerView, newest, writeLabels } from '../decide/container.ts';
+import { containerConfig, sandboxConfig } from '../decide/container-config.ts';
+import type { ContainerSpec } from '../decide/container-spec.ts';
+import { terminatedState } from '../decide/container-status.ts';
+import { resolveEnv } from '../decide/env.ts';
+import {
+  type CreateFailureReason,
+  containerMemory,
+  failAgain,
+  SANDBOX,
+  withContainer,
+} from '../decide/pod-memory.ts';
+import { needsSandbox, type PlannedContainer } from '../decide/pod-shape.ts';
+import { type PodAction, plannedOf, sandboxOf } from '../decide/pod-view.ts';
+import { afterRestart, CRASH_MAX_MS } from '../decide/restart.ts';
+import { isRuntimeError, type RuntimeError } from '../decide/runtime-error.ts';
+import { specHash } from '../decide/spec-hash.ts';
+import { nodeContext, type PodCell, type Tools } from './pod-cell.ts';
+import { ensureTerminationFile, terminationFile } from './pod-files.ts';
+import { VolumeError } from './volumes.ts';
+
+type CreateAction = Extract<PodAction, { do: 'create' }>;
+
+/** Longest the engine may take to create or start one container. */
+const ENGINE_LIMIT_MS = 120_000;
+/** Configuration and engine refusals are tried again after 2 s, doubling to 5 min. */
+const createRetryMs = (failures: number): number =>
+  Math.min(CRASH_MAX_MS, 2000 * 2 ** Math.min(failures - 1, 10));
+
+/** Creates a container or the sandbox; what forbids it goes into memory and events. */
+export async function createContainer(
+  tools: Tools,
+  cell: PodCell,
+  action: CreateAction,
+  signal: AbortSignal,
+): Promise<void> {
+  const { name } = action;
+  try {
+    const spec =
+      name === SANDBOX ? await sandboxSpec(tools, cell, action) : await appSpec(tools, cell, action);
+    const id = await withDeadline(ENGINE_LIMIT_MS, signal, (s) => tools.runtime.create(spec, s));
+    noteCreated(tools, cell, action, spec, id);
+  } catch (error) {
+    if (error instanceof ConfigError || error instanceof VolumeError)
+      return refuse(tools, cell, name, 'CreateContainerConfigError', error.message);
+    if (!isRuntimeError(error) || isTransient(error)) throw error;
+    await createFailed(tools, cell, name, error, signal);
+  }
+}
+
+/** The pod's own settings forbid the container. */
+class ConfigError extends Error {}
+
+/** Says nothing about the container: the whole action is tried again. */
+function isTransient(error: RuntimeError): boolean {
+  return error.reason === 'EngineUnreachable' || error.reason === 'Aborted';
+}
+
+async function appSpec(tools: Tools, cell: PodCell, action: CreateAction): Promise<ContainerSpec> {
+  const planned = plannedOf(cell.pod, action.name);
+  if (planned === undefined) throw new ConfigError(`pod has no container ${action.name}`);
+  const context = nodeContext(tools, cell);
+  const env = resolveEnv(cell.pod, planned.spec, cell.config, context);
+  if (!env.ok) throw new ConfigError(env.message);
+  const { image } = containerMemory(cell.memory, action.name);
+  const volumes = await tools.volumes.containerVolumes(cell.pod, planned.spec, env.value);
+  const lastWords = terminationFile(tools.volumes.paths(cell.uid), action.name, action.attempt);
+  await ensureTerminationFile(lastWords);
+  const engine = await tools.node.engine();
+  if (!engine.memoryLimits && planned.spec.resources?.limits?.['memory'] !== undefined)
+    tellNoMemoryLimit(tools, cell);
+  const sandbox = needsSandbox(cell.pod.spec) ? sandboxOf(tools.observer.containersOf(cell.uid)) : undefined;
+  const result = containerConfig(cell.pod, planned.spec, {
+    name: engineName(cell, action),
+    labels: labelsFor(cell, action, specHash(planned.spec)),
+    env: env.value,
+    imageUser: image?.state === 'ready' ? image.user : '',
+    mounts: [
+      ...volumes.mounts,
+      {
+        source: lastWords,
+        target: planned.spec.terminationMessagePath ?? '/dev/termination-log',
+        readOnly: false,
+      },
+    ],
+    devices: volumes.devices,
+    podIp: cell.memory.ip,
+    ...(sandbox === undefined ? {} : { sandboxId: sandbox.id }),
+    ...(tools.node.dns === undefined ? {} : { dns: tools.node.dns }),
+    memoryLimits: engine.memoryLimits,
+    cpuLimits: engine.cpuLimits,
+    nodeMemoryBytes: tools.node.memoryBytes,
+  });
+  if (!result.ok) throw new ConfigError(result.message);
+  return result.value;
+}
+
+function tellNoMemoryLimit(tools: Tools, cell: PodCell): void {
+  const text =
+    'memory limit is not enforced: the kernel has no memory controller; on Raspberry Pi OS add ' +
+    '"cgroup_enable=memory cgroup_memory=1" to the one line of /boot/firmware/cmdline.txt and reboot';
+  tools.events.warning(cell.pod, 'MemoryLimitNotEnforced', text);
+}
+
+async function sandboxSpec(tools: Tools, cell: PodCell, action: CreateAction): Promise<ContainerSpec> {
+  const image = await tools.node.sandboxImage();
+  return sandboxConfig(cell.pod, image, {
+    name: engineName(cell, action),
+    labels: labelsFor(cell, action, ''),
+    podIp: cell.memory.ip,
+    ...(tools.node.dns === undefined ? {} : { dns: tools.node.dns }),
+  });
+}
+
+/** `cox_<container>_<pod>_<namespace>_<uid>_<attempt>`, unique on the engine and readable in `docker ps`. */
+function engineName(cell: PodCell, action: CreateAction): string {
+  const { name, namespace = 'default', uid } = cell.pod.metadata;
+  return ['cox', action.name || 'sandbox', name, namespace, uid.slice(0, 8), action.attempt].join('_');
+}
+
+function labelsFor(cell: PodCell, action: CreateAction, hash: string): Record<string, string> {
+  return writeLabels(identityOf(cell, action, hash));
+}
+
+function identityOf(cell: PodCell, action: CreateAction, hash: string) {
+  const { metadata, spec } = cell.pod;
+  return {
+    podUid: cell.uid,
+    podName: metadata.name,
+    podNamespace: metadata.namespace ?? 'default',
+    name: action.name,
+    role: action.role,
+    attempt: action.attempt,
+    specHash: hash,
+    generation: action.generation,
+    podStartMs: cell.memory.startAtMs,
+    ...(cell.memory.ip === undefined || spec.hostNetwork === true ? {} : { podIp: cell.memory.ip }),
+  };
+}
+
+function noteCreated(
+  tools: Tools,
+  cell: PodCell,
+  action: CreateAction,
+  spec: ContainerSpec,
+  id: string,
+): void {
+  const { name } = action;
+  const planned = plannedOf(cell.pod, name);
+  const before = beforeOf(tools, cell, name);
+  const memory = containerMemory(cell.memory, name);
+  const image = memory.image?.state === 'ready' ? memory.image : undefined;
+  const why = before === undefined ? undefined : cell.memory.runs[before.id]?.stop?.why;
+  const crashed =
+    before?.state === 'exited' &&
+    memory.unstarted !== true &&
+    why !== 'SpecChanged' &&
+    why !== 'SandboxChanged';
+  const nowMs = tools.clock.monotonicMs();
+  cell.memory = withContainer(cell.memory, name, {
+    attempts: Math.max(memory.attempts, action.attempt),
+    unstarted: undefined,
+    ...(crashed ? { backoff: afterRestart(memory.backoff, before.exitedMs ?? nowMs, nowMs) } : {}),
+    ...(before?.state === 'exited' ? { lastExit: terminatedState(before) } : {}),
+  });
+  tools.observer.note({
+    ...identityOf(cell, action, planned === undefined ? '' : specHash(planned.spec)),
+    id,
+    state: 'created',
+    image: spec.image,
+    imageId: image?.id ?? '',
+    stopSignal: image?.stopSignal || 'SIGTERM',
+  });
+  if (name !== SANDBOX) tools.events.normal(cell.pod, 'Created', `Created container ${name}`, name);
+}
+
+function beforeOf(tools: Tools, cell: PodCell, name: string): ContainerView | undefined {
+  const views = tools.observer.containersOf(cell.uid);
+  return name === SANDBOX ? sandboxOf(views) : newest(views, name);
+}
+
+function refuse(
+  tools: Tools,
+  cell: PodCell,
+  name: string,
+  reason: CreateFailureReason,
+  message: string,
+): void {
+  const { failure: before } = containerMemory(cell.memory, name);
+  const failure = failAgain(before, reason, message, tools.clock.monotonicMs(), createRetryMs);
+  cell.memory = withContainer(cell.memory, name, { failure });
+  if (name === SANDBOX)
+    tools.events.warning(cell.pod, 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`);
+  else tools.events.warning(cell.pod, 'Failed', `Error: ${message}`, name);
+}
+
+async function createFailed(
+  tools: Tools,
+  cell: PodCell,
+  name: string,
+  error: RuntimeError,
+  signal: AbortSignal,
+): Promise<void> {
+  if (error.reason === 'NameInUse' || error.reason === 'TimedOut') {
+    // An earlier request was carried out although its answer was lost: learn of its container.
+    await tools.observer.relist(signal);
+    return refuse(tools, cell, name, 'CreateContainerError', error.message);
+  }
+  if (error.reason === 'ImageNotFound') cell.memory = withContainer(cell.memory, name, { image: undefined });
+  if (error.reason === 'NetworkMissing') loseNetwork(tools, cell);
+  refuse(tools, cell, name, 'CreateContainerError', error.message);
+}
+
+/** Starts a created container. One that cannot be started has ended with the engine's code, as in Kubernetes. */
+export async function startContainer(
+  tools: Tools,
+  cell: PodCell,
+  id: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const container = tools.observer.get(id);
+  if (container === undefined) return;
+  const { name } = container;
+  try {
+    await withDeadline(ENGINE_LIMIT_MS, signal, (s) => tools.runtime.start(id, s));
+    await tools.observer.refresh(id, signal);
+    cell.memory = withContainer(cell.memory, name, { failure: undefined });
+    if (name !== SANDBOX) tools.events.normal(cell.pod, 'Started', `Started container ${name}`, name);
+  } catch (error) {
+    if (!isRuntimeError(error) || isTransient(error)) throw error;
+    await startFailed(tools, cell, container, plannedOf(cell.pod, name), error, signal);
+  }
+}
+
+async function startFailed(
+  tools: Tools,
+  cell: PodCell,
+  container: ContainerView,
+  planned: PlannedContainer | undefined,
+  error: RuntimeError,
+  signal: AbortSignal,
+): Promise<void> {
+  const { id, name } = container;
+  if (error.reason === 'StartFailed' && planned !== undefined) {
+    tools.events.warning(cell.pod, 'Failed', `Error: ${error.message}`, name);
+    const nowAtMs = tools.clock.nowMs();
+    tools.observer.note({
+      ...container,
+      state: 'exited',
+      exitCode: 128,
+      message: error.message,
+      finishedAtMs: nowAtMs,
+    });
+    return;
+  }
+  if (error.reason === 'AddressInUse' && container.podIp !== undefined) {
+    tools.node.avoidAddress(container.podIp);
+    forgetAddress(cell);
+  }
+  if (error.reason === 'NetworkMissing') loseNetwork(tools, cell);
+  // Made anew the next time: its network or port may be another by then. The attempt has not run, so it does not count.
+  await tools.runtime.remove(id, signal);
+  tools.observer.forget(id);
+  cell.memory = withContainer(cell.memory, name, { unstarted: true });
+  refuse(tools, cell, name, 'RunContainerError', error.message);
+}
+
+/** The next round finds an address again, which makes the network first. */
+function loseNetwork(tools: Tools, cell: PodCell): void {
+  tools.node.networkLost();
+  forgetAddress(cell);
+}
+
+function forgetAddress(cell: PodCell): void {
+  const { ip: _, ...rest } = cell.memory;
+  cell.memory = rest;
+}

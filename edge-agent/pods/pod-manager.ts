@@ -1,0 +1,276 @@
+import type { Clock, Timer } from '../../kit/clock.ts';
+import { KeyedQueue } from '../../kit/keyed-queue.ts';
+import type { Logger } from '../../kit/logger.ts';
+import type { DesiredPod, PodReport } from '../../protocol/wire/messages.ts';
+import { type ContainerView, newest, predecessor } from '../decide/container.ts';
+import { MAX_MESSAGE } from '../decide/container-status.ts';
+import { forgetFailures, newMemory, type PodMemory } from '../decide/pod-memory.ts';
+import { plannedContainers } from '../decide/pod-shape.ts';
+import { plannedOf } from '../decide/pod-view.ts';
+import { bootId } from './boot-id.ts';
+import { configSource } from './config-source.ts';
+import { EngineObserver } from './engine-observer.ts';
+import { EventRecorder } from './event-recorder.ts';
+import { Images } from './images.ts';
+import { Node, type NodeOptions } from './node-services.ts';
+import { PodCell, type Tools } from './pod-cell.ts';
+import { readStart, terminationFile } from './pod-files.ts';
+import { recover } from './pod-record.ts';
+import { PodWorker } from './pod-worker.ts';
+import type { DesiredState, PodContainer, PodSinks, Runtime } from './ports.ts';
+import { Volumes } from './volumes.ts';
+
+/** Every pod is looked at this often even when nothing was heard of it. */
+const RESYNC_MS = 5 * 60_000;
+const RETRY = { baseMs: 200, maxMs: 10_000 };
+const LOG_TAIL_BYTES = 2048;
+
+export interface PodManagerOptions {
+  readonly runtime: Runtime;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly sinks: PodSinks;
+  readonly node: NodeOptions;
+  /** Pods' files on the disk. */
+  readonly dataDir: string;
+  /** Pods' files in memory, `/run/coxswain`. */
+  readonly runDir: string;
+  /** How many pods may be worked on at once: creating and starting is bound by the processor. */
+  readonly concurrency: number;
+}
+
+/**
+ * Keeps the pods of this node as they are desired: one serial worker per pod; desired state, engine events, probes, timers
+ * and a slow resync only say "look at this pod". Needs no network but the engine's socket. Invariants: a pod is removed
+ * only when an accepted desired state does not name it; starting and stopping the manager touches no container.
+ */
+export class PodManager {
+  readonly #options: PodManagerOptions;
+  readonly #tools: Tools;
+  readonly #node: Node;
+  readonly #observer: EngineObserver;
+  readonly #queue: KeyedQueue;
+  readonly #workers = new Map<string, PodWorker>();
+  readonly #abort = new AbortController();
+  #desired: DesiredState | undefined;
+  #resync: Timer | undefined;
+
+  constructor(options: PodManagerOptions) {
+    this.#options = options;
+    const { runtime, clock, log, sinks } = options;
+    const room = log.with({ room: 'pods' });
+    this.#node = new Node(options.node, runtime, room, () => this.#usedAddresses());
+    this.#observer = new EngineObserver({
+      runtime,
+      clock,
+      log: room,
+      lastWords: (view) => this.#lastWords(view),
+      onChange: (uid) => this.#queue.add(uid),
+      onUp: () => this.#engineUp(),
+    });
+    this.#tools = {
+      runtime,
+      clock,
+      log: room,
+      events: new EventRecorder(clock, sinks.onEvent),
+      observer: this.#observer,
+      images: new Images(runtime, clock),
+      volumes: new Volumes(options.dataDir, options.runDir),
+      node: this.#node,
+      wake: (uid) => this.#queue.add(uid),
+    };
+    this.#queue = new KeyedQueue((uid) => this.#run(uid), {
+      clock,
+      concurrency: options.concurrency,
+      backoff: RETRY,
+      onError: (key, error, failures, retryMs) => {
+        const level = failures > 3 ? 'warn' : 'debug';
+        room[level]('pod could not be worked on', { key, err: error, failures, retryMs });
+      },
+    });
+  }
+
+  /** True once the engine's containers are known; until then no pod is acted on. */
+  get engineReady(): boolean {
+    return this.#observer.ready;
+  }
+
+  /** Begins to observe the engine; pods are worked on as soon as it answers. Ends when `signal` aborts, as by `stop`. */
+  async start(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return;
+    signal.addEventListener('abort', () => void this.stop(), { once: true });
+    this.#node.bootId = await bootId(this.#options.runDir);
+    this.#observer.start(this.#abort.signal);
+    this.#armResync();
+  }
+
+  /** Ends all work; resolves when nothing runs any more. Touches no container. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    this.#resync?.cancel();
+    for (const worker of this.#workers.values()) worker.stop();
+    await this.#queue.stop();
+    await this.#observer.stopped();
+  }
+
+  /** Takes the whole desired state: at the start from the cache, then with every accepted step. */
+  setDesired(desired: DesiredState): void {
+    this.#desired = desired;
+    this.#node.setItem(desired.node);
+    this.#lookAtAll();
+  }
+
+  /** The pod's containers for logs, exec and attach; empty when the pod is unknown. */
+  containersOf(podUid: string): PodContainer[] {
+    const cell = this.#workers.get(podUid)?.cell;
+    if (cell === undefined) return [];
+    const views = this.#observer.containersOf(podUid);
+    return plannedContainers(cell.pod.spec).flatMap(({ spec }) => {
+      const current = newest(views, spec.name);
+      if (current === undefined) return [];
+      const previous = predecessor(views, spec.name);
+      return [
+        {
+          name: spec.name,
+          id: current.id,
+          running: current.state === 'running',
+          tty: spec.tty === true,
+          stdin: spec.stdin === true,
+          ...(previous === undefined ? {} : { previousId: previous.id }),
+        },
+      ];
+    });
+  }
+
+  /** Where the pod answers on the network; undefined when it has no address. */
+  addressOf(podUid: string): string | undefined {
+    const cell = this.#workers.get(podUid)?.cell;
+    return cell?.pod.spec.hostNetwork === true ? this.#node.hostIp() : cell?.memory.ip;
+  }
+
+  /** Every pod this node holds with its newest status, gone ones included until the desired state drops them. */
+  inventory(): PodReport[] {
+    const held = [...this.#workers.values()].filter((w) => !w.isRemoved);
+    const unopened = [...(this.#desired?.pods.values() ?? [])].filter(
+      (pod) => !this.#workers.has(pod.metadata.uid),
+    );
+    return [...held.map((worker) => worker.report()), ...unopened.map((pod) => this.#unopened(pod))];
+  }
+
+  /** A pod that could not be looked at yet because the engine has not answered. */
+  #unopened(pod: DesiredPod): PodReport {
+    const { clock } = this.#tools;
+    const memory = newMemory(clock.nowMs(), clock.monotonicMs());
+    return new PodWorker(this.#tools, this.#cell(pod, memory), undefined, () => undefined).report();
+  }
+
+  async #run(uid: string): Promise<void> {
+    if (!this.#observer.ready) return;
+    const pod = this.#desired?.pods.get(uid);
+    const worker = this.#workers.get(uid) ?? (await this.#open(uid, pod));
+    if (worker === undefined) return;
+    const { cell } = worker;
+    if (pod !== undefined) {
+      cell.pod = pod;
+      cell.config = configSource(this.#desired, pod.metadata.namespace ?? 'default');
+    }
+    // Without any desired state (cache unreadable, hub never heard) the labels are the cache: leave running and report.
+    if (this.#desired === undefined) return worker.watch();
+    cell.removed = pod === undefined;
+    const round = await worker.look(this.#abort.signal);
+    if (cell.memory.ended !== undefined) this.#node.freeAddress(uid);
+    if (round.gone === true) this.#forget(uid, worker);
+    else if (round.again !== undefined) this.#queue.addAfter(uid, round.again);
+  }
+
+  /** A worker for a pod met for the first time: as an earlier agent left it, or as the labels tell. */
+  async #open(uid: string, pod: DesiredPod | undefined): Promise<PodWorker | undefined> {
+    const { clock, volumes } = this.#tools;
+    const views = this.#observer.containersOf(uid);
+    const known = pod ?? podFromLabels(views);
+    if (known === undefined) return undefined;
+    const now = { wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
+    const recovered = await recover(volumes.paths(uid), now, views[0]?.podStartMs);
+    const { sinks } = this.#options;
+    const worker = new PodWorker(
+      this.#tools,
+      this.#cell(known, recovered.memory),
+      recovered.status,
+      sinks.onStatus,
+    );
+    const ip = views.find((v) => v.podIp !== undefined)?.podIp;
+    if (ip !== undefined) this.#node.keepAddress(uid, ip);
+    this.#workers.set(uid, worker);
+    return worker;
+  }
+
+  #cell(pod: DesiredPod, memory: PodMemory): PodCell {
+    return new PodCell(pod, memory, configSource(this.#desired, pod.metadata.namespace ?? 'default'));
+  }
+
+  /** Nothing of the pod is left. Its record stays until the desired state drops it, so that `gone` can be told again. */
+  #forget(uid: string, worker: PodWorker): void {
+    this.#node.freeAddress(uid);
+    const desired = this.#desired?.pods.has(uid) === true;
+    if (desired && !worker.isRemoved) return;
+    worker.stop();
+    this.#workers.delete(uid);
+    if (desired) this.#queue.add(uid);
+  }
+
+  #lookAtAll(): void {
+    const uids = new Set([
+      ...(this.#desired?.pods.keys() ?? []),
+      ...this.#workers.keys(),
+      ...this.#observer.all().map((view) => view.podUid),
+    ]);
+    for (const uid of uids) this.#queue.add(uid);
+  }
+
+  #engineUp(): void {
+    this.#node.engineReturned();
+    for (const { cell } of this.#workers.values()) cell.memory = forgetFailures(cell.memory);
+    this.#lookAtAll();
+  }
+
+  #armResync(): void {
+    const { clock, log } = this.#tools;
+    this.#resync = clock.after(RESYNC_MS, () => {
+      this.#armResync();
+      this.#observer.relist(this.#abort.signal).then(
+        () => this.#lookAtAll(),
+        (error: unknown) => {
+          // The event stream notices a lost engine by itself and lists again when it is back.
+          log.debug('resync could not list containers', { err: error });
+        },
+      );
+    });
+  }
+
+  #usedAddresses(): ReadonlySet<string> {
+    const live = this.#observer.all().filter((view) => view.state !== 'exited');
+    return new Set(live.flatMap((view) => view.podIp ?? []));
+  }
+
+  async #lastWords(view: ContainerView): Promise<string | undefined> {
+    if (view.role === 'sandbox') return undefined;
+    const { volumes, runtime } = this.#tools;
+    const file = terminationFile(volumes.paths(view.podUid), view.name, view.attempt);
+    const words = await readStart(file, MAX_MESSAGE);
+    const pod = this.#workers.get(view.podUid)?.cell.pod;
+    const policy = pod && plannedOf(pod, view.name)?.spec.terminationMessagePolicy;
+    if (words !== undefined || view.exitCode === 0 || policy !== 'FallbackToLogsOnError') return words;
+    return runtime.tail(view.id, LOG_TAIL_BYTES, this.#abort.signal);
+  }
+}
+
+/** What the labels tell of a pod nobody describes: enough to report it, and to stop it when nobody wants it. */
+function podFromLabels(views: readonly ContainerView[]): DesiredPod | undefined {
+  const first = views[0];
+  if (first === undefined) return undefined;
+  const byName = new Map(views.filter((v) => v.role === 'app').map((v) => [v.name, v]));
+  return {
+    metadata: { uid: first.podUid, name: first.podName, namespace: first.podNamespace },
+    spec: { containers: [...byName.values()].map((v) => ({ name: v.name, image: v.image })) },
+  };
+}

@@ -1,0 +1,77 @@
+import type { NodeFacts } from '../../protocol/wire/messages.ts';
+import { judgeConditions } from '../decide/pressure.ts';
+import type { Profile } from '../decide/profile.ts';
+import { collectFacts, readAddresses, readPressure } from './facts.ts';
+import type { Inventory } from './inventory.ts';
+import type { MachineFiles } from './machine-files.ts';
+
+export interface FactsKeeperOptions {
+  readonly files: MachineFiles;
+  readonly diskPath: string;
+  readonly agentVersion: string;
+  readonly cpuCount: number;
+  readonly platform: string;
+  readonly arch: string;
+  readonly kernelVersion: string;
+  nodeName(): string;
+  profile(): Profile;
+  engine(): { readonly isReady: boolean; readonly version: string };
+  /** RFC 3339 time of now, for transitions of conditions. */
+  nowTime(): string;
+}
+
+/** Keeps the facts of the device; `refresh` costs some ten small reads and says whether anything changed. */
+export class FactsKeeper {
+  readonly #options: FactsKeeperOptions;
+  #inventory: Inventory | undefined;
+  #towardsHub: string | undefined;
+  #facts: NodeFacts;
+
+  constructor(options: FactsKeeperOptions) {
+    this.#options = options;
+    this.#facts = this.#collect([]);
+  }
+
+  get facts(): NodeFacts {
+    return this.#facts;
+  }
+
+  /** Looks at the machine again; true when the facts are not what they were. */
+  refresh(): boolean {
+    const next = this.#collect(this.#facts.conditions);
+    if (JSON.stringify(next) === JSON.stringify(this.#facts)) return false;
+    this.#facts = next;
+    return true;
+  }
+
+  /** What the board is has become known. */
+  setInventory(inventory: Inventory): void {
+    this.#inventory = inventory;
+  }
+
+  /** The address from which the hub is reached comes first in the facts. */
+  setAddress(towardsHub: string | undefined): void {
+    this.#towardsHub = towardsHub;
+  }
+
+  #collect(before: NodeFacts['conditions']): NodeFacts {
+    const o = this.#options;
+    const profile = o.profile();
+    const engine = o.engine();
+    const pressure = readPressure(o.files, o.diskPath, engine.isReady);
+    return collectFacts(o.files, {
+      nodeName: o.nodeName(),
+      profile,
+      agentVersion: o.agentVersion,
+      cpuCount: o.cpuCount,
+      platform: o.platform,
+      arch: o.arch,
+      kernelVersion: o.kernelVersion,
+      engineVersion: engine.version,
+      diskPath: o.diskPath,
+      addresses: readAddresses(o.nodeName(), this.#towardsHub),
+      conditions: judgeConditions(pressure, profile, before, o.nowTime()),
+      inventory: this.#inventory,
+    });
+  }
+}

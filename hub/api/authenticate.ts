@@ -1,0 +1,86 @@
+import type { IncomingMessage } from 'node:http';
+import type { TLSSocket } from 'node:tls';
+import { ApiError } from '../../protocol/status.ts';
+import type { TokenLookup, User } from './ports.ts';
+
+/** Stands for the asker until, or unless, it has to say who it is. */
+export const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
+
+const AUTHENTICATED = 'system:authenticated';
+/** Subprotocol by which browsers hand a bearer token to a WebSocket. */
+export const BEARER_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
+
+/**
+ * Finds out who asks: a bearer token when one is sent, else a client certificate our authority signed.
+ * Rejects with `Unauthorized` when there is neither, or the token is nobody's.
+ */
+export async function authenticate(request: IncomingMessage, tokens: TokenLookup): Promise<User> {
+  const token = bearerToken(request) ?? socketToken(request);
+  if (token !== undefined) {
+    const user = token === '' ? undefined : await tokens(token);
+    if (user === undefined) throw unauthorized();
+    return withGroup(user);
+  }
+  const user = certificateUser(request.socket as Partial<TLSSocket>);
+  if (user === undefined) throw unauthorized();
+  return user;
+}
+
+/** 401 as Kubernetes words it; kubectl turns it into "You must be logged in to the server". */
+export function unauthorized(): ApiError {
+  return new ApiError('Unauthorized', 'Unauthorized');
+}
+
+/** The name and groups somebody asks to act as, when the impersonation headers are there. */
+export function impersonated(request: IncomingMessage): User | undefined {
+  const name = request.headers['impersonate-user'];
+  if (typeof name !== 'string' || name === '') {
+    const others = Object.keys(request.headers).some((h) => h.startsWith('impersonate-'));
+    if (others) throw new ApiError('BadRequest', 'requested impersonation without impersonating a user');
+    return undefined;
+  }
+  const groups = request.headersDistinct['impersonate-group'] ?? [];
+  return withGroup({ name, groups });
+}
+
+function withGroup(user: User): User {
+  if (user.groups.includes(AUTHENTICATED)) return user;
+  return { name: user.name, groups: [...user.groups, AUTHENTICATED] };
+}
+
+/** The bearer token of a request; empty when the header is there but holds none. */
+export function bearerToken(request: IncomingMessage): string | undefined {
+  const match = /^bearer +(\S+)$/i.exec(request.headers.authorization?.trim() ?? '');
+  if (match !== null) return match[1];
+  return request.headers.authorization === undefined ? undefined : '';
+}
+
+function socketToken(request: IncomingMessage): string | undefined {
+  const protocols = request.headers['sec-websocket-protocol']?.split(',').map((p) => p.trim()) ?? [];
+  const bearer = protocols.find((p) => p.startsWith(BEARER_PROTOCOL));
+  return bearer === undefined
+    ? undefined
+    : Buffer.from(bearer.slice(BEARER_PROTOCOL.length), 'base64url').toString('utf8');
+}
+
+/** The certificate the TLS peer holds the key of (DER), whoever signed it and whether or not it has expired. */
+export function peerCertificate(request: IncomingMessage): Buffer | undefined {
+  const socket = request.socket as Partial<TLSSocket>;
+  const raw: Buffer | undefined = socket.getPeerCertificate?.().raw;
+  return raw;
+}
+
+/** `authorized` is Node's word that the chain leads to our authority and is in date. */
+function certificateUser(socket: Partial<TLSSocket>): User | undefined {
+  if (socket.authorized !== true || socket.getPeerCertificate === undefined) return undefined;
+  const { subject } = socket.getPeerCertificate();
+  const [name] = listOf(subject?.CN);
+  if (name === undefined || name === '') return undefined;
+  return withGroup({ name, groups: listOf(subject.O) });
+}
+
+/** A repeated attribute comes as an array, whatever the types of Node say. */
+function listOf(value: string | readonly string[] | undefined): readonly string[] {
+  if (value === undefined) return [];
+  return typeof value === 'string' ? [value] : value;
+}

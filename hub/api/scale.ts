@@ -1,0 +1,102 @@
+import { isRecord } from '../../protocol/json.ts';
+import type { KubeObject, LabelSelector } from '../../protocol/kinds/meta.ts';
+import { ApiError, invalid } from '../../protocol/status.ts';
+import { type ApiContext, existing, methodNotAllowed, type Target } from './context.ts';
+import { readValue } from './decode.ts';
+import type { Answer, Exchange } from './exchange.ts';
+import { readPatch } from './patch.ts';
+import { writeQuery } from './query.ts';
+
+/** The parts of a workload that its Scale shows. */
+interface Scalable extends KubeObject {
+  spec: { replicas?: number; selector?: LabelSelector };
+  status?: { replicas?: number };
+}
+
+const RESOURCE = { kind: 'Scale', group: 'autoscaling', plural: 'scales' };
+
+/** Answers `/scale`: GET, PUT and PATCH of the number of replicas. */
+export async function scale(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
+  if (exchange.method === 'GET') return { object: scaleOf(existing(context, target)) };
+  const next = await nextScale(context, exchange, target);
+  const { dryRun } = writeQuery(exchange.query, 'UpdateOptions');
+  const change = (current: KubeObject): KubeObject => {
+    const wanted = next(scaleOf(current));
+    const metadata = isRecord(wanted['metadata']) ? wanted['metadata'] : {};
+    const version = metadata['resourceVersion'];
+    const resourceVersion = typeof version === 'string' ? version : '';
+    const replicas = replicasOf(wanted, target.name);
+    const { spec } = current as Scalable;
+    const scaled: Scalable = {
+      ...current,
+      spec: { ...spec, replicas },
+      metadata: { ...current.metadata, resourceVersion },
+    };
+    return scaled;
+  };
+  const { spec, namespace, name } = target;
+  const updated = await context.store.modifyObject(spec.kind, namespace, name, change, { dryRun });
+  return { object: scaleOf(updated) };
+}
+
+async function nextScale(
+  context: ApiContext,
+  exchange: Exchange,
+  target: Target,
+): Promise<(current: object) => Record<string, unknown>> {
+  existing(context, target);
+  if (exchange.method === 'PATCH') {
+    // Scale has neither lists nor maps, so a strategic merge of it is a plain merge.
+    const patch = await readPatch(exchange, undefined, context.codec);
+    return (current) => {
+      const patched = patch(current);
+      if (!isRecord(patched)) throw new ApiError('BadRequest', 'the patched object is no Scale');
+      return patched;
+    };
+  }
+  if (exchange.method !== 'PUT') throw methodNotAllowed();
+  const body = await readValue(exchange, context.codec);
+  if (body === undefined) throw new ApiError('BadRequest', 'the request body is empty');
+  return () => body.value;
+}
+
+function replicasOf(wanted: Record<string, unknown>, name: string): number {
+  const replicas = isRecord(wanted['spec']) ? (wanted['spec']['replicas'] ?? 0) : 0;
+  if (typeof replicas !== 'number' || !Number.isInteger(replicas))
+    throw new ApiError(
+      'BadRequest',
+      'Scale in version "v1" cannot be handled as a Scale: json: cannot unmarshal spec.replicas into Go struct field ScaleSpec.spec.replicas of type int32',
+    );
+  if (replicas < 0)
+    throw invalid(RESOURCE, name, [
+      {
+        reason: 'FieldValueInvalid',
+        field: 'spec.replicas',
+        message: `Invalid value: ${replicas}: must be greater than or equal to 0`,
+      },
+    ]);
+  return replicas;
+}
+
+function scaleOf(object: KubeObject): object {
+  const { spec, status, metadata } = object as Scalable;
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
+  return {
+    kind: 'Scale',
+    apiVersion: 'autoscaling/v1',
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: { replicas: spec.replicas ?? 0 },
+    status: { replicas: status?.replicas ?? 0, selector: selectorText(spec.selector) },
+  };
+}
+
+/** A selector as text, `a=b,c in (d,e)`; empty when there is none. Pure. */
+export function selectorText(selector: LabelSelector | undefined): string {
+  const equal = Object.entries(selector?.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
+  const sets = (selector?.matchExpressions ?? []).map(({ key, operator, values }) => {
+    if (operator === 'Exists') return key;
+    if (operator === 'DoesNotExist') return `!${key}`;
+    return `${key} ${operator === 'In' ? 'in' : 'notin'} (${(values ?? []).toSorted().join(',')})`;
+  });
+  return [...equal.toSorted(), ...sets.toSorted()].join(',');
+}

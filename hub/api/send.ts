@@ -1,0 +1,77 @@
+import { toYaml } from '../../kit/yaml.ts';
+import type { ApiError, Status } from '../../protocol/status.ts';
+import type { Answer, Exchange } from './exchange.ts';
+import { negotiate, type Projection } from './media.ts';
+
+const ANY: readonly Projection[] = ['object', 'Table', 'PartialObjectMetadata', 'PartialObjectMetadataList'];
+
+const LARGE_BYTES = 64 * 1024;
+/** A client that takes nothing of a large answer for this long is cut off. */
+const STALL_MS = 60_000;
+
+/** Writes an answer in the form the client accepts. Handlers have projected objects already (Table and so on). */
+export function send(exchange: Exchange, answer: Answer): void {
+  if ('streamed' in answer) return;
+  const { response } = exchange;
+  if (response.headersSent || response.destroyed) return;
+  for (const text of exchange.warnings) response.appendHeader('Warning', `299 - ${quoted(text)}`);
+  const headers = answer.headers ?? {};
+  if ('text' in answer) {
+    write(exchange, answer.code ?? 200, answer.type, answer.text, headers);
+    return;
+  }
+  const format = negotiate(exchange.request.headers.accept, ANY)?.format ?? 'json';
+  const text = format === 'yaml' ? toYaml(answer.object) : `${JSON.stringify(answer.object)}\n`;
+  write(exchange, answer.code ?? 200, `application/${format}`, text, headers);
+}
+
+/** Writes a refusal as a Status, or ends the connection when an answer is already under way. */
+export function sendError(exchange: Exchange, error: ApiError): void {
+  const { response } = exchange;
+  if (response.headersSent) {
+    response.destroy();
+    return;
+  }
+  const retry = error.details?.retryAfterSeconds;
+  // The rest of a body nobody will read is not worth the line.
+  if (error.reason === 'RequestEntityTooLarge') response.setHeader('Connection', 'close');
+  const headers: Record<string, string> = retry === undefined ? {} : { 'Retry-After': String(retry) };
+  send(exchange, { object: error.toStatus(), code: error.code, headers });
+}
+
+/** The Status of a success, as deletions answer. */
+export function successStatus(details?: Status['details']): object {
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    ...(details === undefined ? {} : { details }),
+  };
+}
+
+function write(
+  exchange: Exchange,
+  code: number,
+  type: string,
+  body: string | Uint8Array,
+  headers: Readonly<Record<string, string>>,
+): void {
+  const { response } = exchange;
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  // Node forgets this again once the answer is out.
+  if (bytes.length > LARGE_BYTES) response.setTimeout(STALL_MS);
+  response.writeHead(code, {
+    'Cache-Control': 'no-cache, private',
+    'Content-Type': type,
+    ...(code === 304 ? {} : { 'Content-Length': bytes.length }),
+    ...headers,
+  });
+  response.end(code === 304 ? undefined : bytes);
+}
+
+/** A header must hold visible ASCII: everything else is escaped. */
+function quoted(text: string): string {
+  const escaped = text.replace(/["\\]/g, (c) => `\\${c}`);
+  return `"${escaped.replace(/[^\x20-\x7e]/g, '?')}"`;
+}

@@ -1,0 +1,99 @@
+import type { KindSpec } from '../../protocol/kinds/kind.ts';
+
+/** Group, version and kind of what a path takes or gives. */
+export interface GroupVersionKind {
+  readonly group: string;
+  readonly version: string;
+  readonly kind: string;
+}
+
+/** `pods/log` and the like. */
+export interface Subresource {
+  readonly name: string;
+  readonly responds: GroupVersionKind;
+  readonly verbs: readonly string[];
+}
+
+/** One resource as discovery lists it: a stored kind, or one computed on demand (metrics, reviews). */
+export interface ServedResource extends GroupVersionKind {
+  readonly plural: string;
+  readonly singular: string;
+  readonly namespaced: boolean;
+  readonly shortNames: readonly string[];
+  readonly categories: readonly string[];
+  readonly verbs: readonly string[];
+  readonly subresources: readonly Subresource[];
+}
+
+const ORDINARY = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
+const PART = ['get', 'patch', 'update'];
+const SCALE: GroupVersionKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
+/** Kinds with a `/scale`; a kind of a later version that has replicas is added here. */
+const SCALABLE = new Set(['Deployment', 'ReplicaSet']);
+
+const core = (kind: string): GroupVersionKind => ({ group: '', version: 'v1', kind });
+const POD_SUBRESOURCES: readonly Subresource[] = [
+  { name: 'attach', responds: core('PodAttachOptions'), verbs: ['create', 'get'] },
+  { name: 'binding', responds: core('Binding'), verbs: ['create'] },
+  { name: 'eviction', responds: { group: 'policy', version: 'v1', kind: 'Eviction' }, verbs: ['create'] },
+  { name: 'exec', responds: core('PodExecOptions'), verbs: ['create', 'get'] },
+  { name: 'log', responds: core('Pod'), verbs: ['get'] },
+];
+
+/** True when the kind has a `/scale`. */
+export function isScalable(spec: Pick<KindSpec, 'kind'>): boolean {
+  return SCALABLE.has(spec.kind);
+}
+
+/** A stored kind as discovery lists it. */
+export function servedOf(spec: KindSpec): ServedResource {
+  const own = { group: spec.group, version: spec.version, kind: spec.kind };
+  const subresources: Subresource[] = [
+    ...(spec.kind === 'Pod' ? POD_SUBRESOURCES : []),
+    ...(isScalable(spec) ? [{ name: 'scale', responds: SCALE, verbs: PART }] : []),
+    ...(spec.hasStatus ? [{ name: 'status', responds: own, verbs: PART }] : []),
+  ];
+  return {
+    ...own,
+    plural: spec.plural,
+    singular: spec.singular,
+    namespaced: spec.namespaced,
+    shortNames: spec.shortNames,
+    categories: spec.categories,
+    verbs: spec.kind === 'Namespace' ? ORDINARY.filter((v) => v !== 'deletecollection') : ORDINARY,
+    subresources,
+  };
+}
+
+const computed = (
+  group: string,
+  version: string,
+  kind: string,
+  plural: string,
+  namespaced: boolean,
+  verbs: readonly string[],
+): ServedResource => ({
+  group,
+  version,
+  kind,
+  plural,
+  singular: plural === 'nodes' || plural === 'pods' ? '' : kind.toLowerCase(),
+  namespaced,
+  shortNames: [],
+  categories: [],
+  verbs,
+  subresources: [],
+});
+
+/** Resources that are computed, not stored. */
+export const COMPUTED: readonly ServedResource[] = [
+  computed('authentication.k8s.io', 'v1', 'SelfSubjectReview', 'selfsubjectreviews', false, ['create']),
+  computed('authorization.k8s.io', 'v1', 'SelfSubjectAccessReview', 'selfsubjectaccessreviews', false, [
+    'create',
+  ]),
+  computed('authorization.k8s.io', 'v1', 'SelfSubjectRulesReview', 'selfsubjectrulesreviews', false, [
+    'create',
+  ]),
+  computed('metrics.k8s.io', 'v1beta1', 'NodeMetrics', 'nodes', false, ['get', 'list']),
+  computed('metrics.k8s.io', 'v1beta1', 'PodMetrics', 'pods', true, ['get', 'list']),
+];

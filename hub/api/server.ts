@@ -1,0 +1,174 @@
+import { createServer, type Server } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { Clock } from '../../kit/clock.ts';
+import type { Logger } from '../../kit/logger.ts';
+import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import { mastersOnly } from './authorize.ts';
+import { FrontDesk } from './front-desk.ts';
+import { identifier } from './identify.ts';
+import { OpenApiDesk } from './openapi-desk.ts';
+import type {
+  Authorize,
+  CodecPort,
+  ExtraRoute,
+  Metric,
+  OpenApiPort,
+  StorePort,
+  StreamsPort,
+  TelemetryPort,
+  TokenLookup,
+} from './ports.ts';
+import { refuseRaw } from './raw-refusal.ts';
+import { routes } from './routes.ts';
+import { COMPUTED, servedOf } from './served.ts';
+import { EventEncoder } from './watch-events.ts';
+
+/** PEM texts. `ca` is the authority whose client certificates are believed. */
+export interface TlsMaterial {
+  readonly key: string;
+  readonly cert: string;
+  readonly ca: string;
+}
+
+export interface ApiServerOptions {
+  readonly tls: TlsMaterial;
+  /** Addresses to listen on, all with the same port. */
+  readonly addresses: readonly string[];
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly kinds: readonly KindSpec[];
+  readonly store: StorePort;
+  readonly codec: CodecPort;
+  readonly openApi: OpenApiPort;
+  readonly streams: StreamsPort;
+  readonly telemetry: TelemetryPort;
+  readonly tokens: TokenLookup;
+  /** Default: members of system:masters may do everything, others nothing. */
+  readonly authorize?: Authorize;
+  readonly extraRoutes?: readonly ExtraRoute[];
+  /** Metrics of the other rooms, for `/metrics`. */
+  readonly metrics?: () => readonly Metric[];
+  readonly limits?: ClientLimits;
+  readonly log: Logger;
+  readonly clock: Clock;
+}
+
+/** How long a client may take; all in ms. */
+export interface ClientLimits {
+  /** For the TLS handshake and for the head of a request. */
+  readonly headMs: number;
+  /** For a whole request, its body included. */
+  readonly requestMs: number;
+  /** Between two requests of one connection. */
+  readonly idleMs: number;
+}
+
+const LIMITS: ClientLimits = { headMs: 10_000, requestMs: 60_000, idleMs: 120_000 };
+const TCP_KEEP_ALIVE_MS = 30_000;
+/** How long `stop` waits for answers under way. */
+const STOP_GRACE_MS = 2_000;
+const MAX_HEADER_BYTES = 64 * 1024;
+
+/**
+ * The Kubernetes REST API over HTTPS. Every refusal is a Status; a handler that throws anything else is a logged 500
+ * and never ends the process. After `stop` has resolved nothing listens and no connection is left.
+ */
+export class ApiServer {
+  readonly #options: ApiServerOptions;
+  readonly #desk: FrontDesk;
+  readonly #openApi: OpenApiDesk;
+  readonly #servers: Server[] = [];
+
+  constructor(options: ApiServerOptions) {
+    this.#options = options;
+    this.#openApi = new OpenApiDesk(options.openApi, options.clock);
+    const { kinds, store, codec, streams, telemetry, clock, log } = options;
+    const resources = [...kinds.map(servedOf), ...COMPUTED];
+    const encoder = new EventEncoder();
+    const authorize = options.authorize ?? mastersOnly;
+    const handle = routes({
+      identify: identifier(options.tokens, authorize),
+      context: {
+        kinds,
+        resources,
+        store,
+        codec,
+        streams,
+        telemetry,
+        authorize,
+        encoder,
+        clock,
+        log,
+      },
+      openApi: this.#openApi,
+      extraRoutes: options.extraRoutes ?? [],
+      metrics: options.metrics ?? (() => []),
+    });
+    this.#desk = new FrontDesk(handle, log);
+  }
+
+  /** Resolves once it listens on all addresses; rejects when one of them cannot be taken, having freed the others. */
+  async start(): Promise<{ port: number }> {
+    let { port } = this.#options;
+    try {
+      for (const address of this.#options.addresses) port = await this.#listen(address, port);
+    } catch (error) {
+      await this.stop();
+      throw error;
+    }
+    return { port };
+  }
+
+  /** Takes new certificates for new connections. */
+  renew(tls: TlsMaterial): void {
+    for (const server of this.#servers) server.setSecureContext(tls);
+  }
+
+  /** Ends watches and streams cleanly, waits shortly for other answers, then closes what is left. */
+  async stop(): Promise<void> {
+    const closing = this.#servers.splice(0).map(
+      (server) =>
+        new Promise<void>((resolve) => {
+          server.close(() => resolve());
+          const timer = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS);
+          server.once('close', () => clearTimeout(timer));
+        }),
+    );
+    this.#openApi.stop();
+    this.#desk.endAll();
+    const timer = setTimeout(() => this.#desk.destroyUpgraded(), STOP_GRACE_MS / 2);
+    await Promise.all(closing);
+    clearTimeout(timer);
+  }
+
+  #listen(address: string, port: number): Promise<number> {
+    const limits = this.#options.limits ?? LIMITS;
+    const server = createServer({
+      ...this.#options.tls,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: limits.headMs,
+      keepAlive: true,
+      keepAliveInitialDelay: TCP_KEEP_ALIVE_MS,
+      noDelay: true,
+      maxHeaderSize: MAX_HEADER_BYTES,
+      headersTimeout: limits.headMs,
+      requestTimeout: limits.requestMs,
+      keepAliveTimeout: limits.idleMs,
+      connectionsCheckingInterval: limits.headMs / 2,
+    });
+    this.#servers.push(server);
+    server.on('request', (request, response) => void this.#desk.serve(request, response));
+    server.on('upgrade', (request, socket, head) => void this.#desk.upgrade(request, socket, head));
+    server.on('clientError', refuseRaw);
+    return new Promise((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(port, address, () => {
+        server.off('error', reject);
+        server.on('error', (error) => this.#options.log.error('API listener failed', { err: error }));
+        resolve((server.address() as AddressInfo).port);
+      });
+    });
+  }
+}

@@ -1,0 +1,161 @@
+import type { ServerResponse } from 'node:http';
+import type { Timer } from '../../kit/clock.ts';
+import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import type { ApiContext } from './context.ts';
+import type { ProjectOptions } from './projection.ts';
+import type { Filter } from './selection.ts';
+import { bookmark, eventOf, type WatchEvent } from './watch-events.ts';
+
+/** Events a slow reader may have waiting before it is cut off; the objects are shared with the store. */
+const MAX_WAITING = 10_000;
+/** A reader that takes nothing for this long while events wait is cut off. */
+const STALL_MS = 60_000;
+const BOOKMARK_MS = 60_000;
+
+export interface WatchStreamOptions {
+  readonly spec: KindSpec;
+  /** Empty: all namespaces. */
+  readonly namespace: string;
+  readonly filter: Filter | undefined;
+  readonly response: ServerResponse;
+  readonly bookmarks: boolean;
+  /** Sends the bookmark that says the initial state is complete. */
+  readonly markInitialEnd: boolean;
+  readonly projection: Omit<ProjectOptions, 'nowMs'>;
+  readonly context: Pick<ApiContext, 'store' | 'encoder' | 'clock' | 'log'>;
+}
+
+/**
+ * One watch: writes events as fast as the reader takes them and never holds more than MAX_WAITING of them.
+ * Invariants: events go out in revision order, after the initial state; after `end` nothing is written.
+ */
+export class WatchStream {
+  readonly #options: WatchStreamOptions;
+  #initial: readonly KubeObject[] = [];
+  #initialAt = 0;
+  #initialRevision: number | undefined;
+  #waiting: WatchEvent[] = [];
+  #waitingAt = 0;
+  #blocked = false;
+  #headed = true;
+  #ended = false;
+  #unsubscribe: () => void = () => undefined;
+  #bookmarkTimer: Timer | undefined;
+  #stallTimer: Timer | undefined;
+
+  constructor(options: WatchStreamOptions) {
+    this.#options = options;
+    options.response.on('drain', () => this.#drained());
+  }
+
+  /** Starts with `items` as the state at `revision`, then tells what comes after. Throws ApiError `Expired`. */
+  begin(revision: number, items: readonly KubeObject[]): void {
+    const { context, spec, namespace, filter, markInitialEnd } = this.#options;
+    this.#unsubscribe = context.store.watch(spec.kind, revision, (change) => {
+      const event = eventOf(change, namespace, filter);
+      if (event !== undefined) this.#take(event);
+    });
+    // The past alone may have been too much for the reader.
+    if (this.#ended) {
+      this.#unsubscribe();
+      return;
+    }
+    this.#initial = filter === undefined ? items : items.filter(filter);
+    if (markInitialEnd) this.#initialRevision = revision;
+    if (this.#options.bookmarks) this.#bookmarkLater();
+    this.#pump();
+  }
+
+  /** Ends the body cleanly; idempotent. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#unsubscribe();
+    this.#bookmarkTimer?.cancel();
+    this.#stallTimer?.cancel();
+    this.#waiting = [];
+    this.#initial = [];
+    this.#options.response.end();
+  }
+
+  #take(event: WatchEvent): void {
+    if (this.#ended) return;
+    this.#waiting.push(event);
+    if (this.#waiting.length - this.#waitingAt > MAX_WAITING) this.#cut('too many events waiting');
+    else this.#pump();
+  }
+
+  #pump(): void {
+    while (!this.#blocked && !this.#ended) {
+      const line = this.#next();
+      if (line === undefined) return;
+      if (this.#options.response.write(line)) continue;
+      this.#blocked = true;
+      this.#stallTimer = this.#options.context.clock.after(STALL_MS, () => this.#cut('reader stalled'));
+    }
+  }
+
+  #next(): string | undefined {
+    const object = this.#initial[this.#initialAt];
+    if (object !== undefined) {
+      this.#initialAt++;
+      return this.#encode({ type: 'ADDED', object });
+    }
+    this.#initial = [];
+    if (this.#initialRevision !== undefined) {
+      const revision = this.#initialRevision;
+      this.#initialRevision = undefined;
+      return this.#bookmarkLine(revision, true);
+    }
+    const event = this.#waiting[this.#waitingAt];
+    if (event === undefined) {
+      this.#waiting = [];
+      this.#waitingAt = 0;
+      return undefined;
+    }
+    this.#waitingAt++;
+    if (this.#waitingAt >= 1000) {
+      this.#waiting.splice(0, this.#waitingAt);
+      this.#waitingAt = 0;
+    }
+    return this.#encode(event);
+  }
+
+  #encode(event: WatchEvent): string {
+    const { context, projection, spec } = this.#options;
+    const headed = this.#headed;
+    this.#headed = false;
+    const options = { ...projection, nowMs: context.clock.nowMs() };
+    return context.encoder.projected(spec, event, options, headed);
+  }
+
+  #drained(): void {
+    this.#blocked = false;
+    this.#stallTimer?.cancel();
+    this.#stallTimer = undefined;
+    this.#pump();
+  }
+
+  #cut(why: string): void {
+    if (this.#ended) return;
+    const { context, response, spec } = this.#options;
+    context.log.warn('watch cut off', { kind: spec.kind, why, waiting: this.#waiting.length });
+    this.end();
+    response.destroy();
+  }
+
+  #bookmarkLine(revision: number, initialEnd: boolean): string {
+    const { spec, projection } = this.#options;
+    return `${JSON.stringify(bookmark(spec, revision, projection.as, initialEnd))}\n`;
+  }
+
+  #bookmarkLater(): void {
+    this.#bookmarkTimer = this.#options.context.clock.after(BOOKMARK_MS, () => {
+      // With nothing waiting, the reader has been sent everything up to the store's newest revision.
+      if (!this.#ended && !this.#blocked)
+        this.#options.response.write(this.#bookmarkLine(this.#options.context.store.revision, false));
+      this.#bookmarkLater();
+    });
+  }
+}

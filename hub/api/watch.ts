@@ -1,0 +1,80 @@
+import { ApiError, type Status } from '../../protocol/status.ts';
+import { type ApiContext, notAcceptable, type Target } from './context.ts';
+import { type Answer, type Exchange, STREAMED } from './exchange.ts';
+import { negotiate } from './media.ts';
+import { includeObjectOf } from './projection.ts';
+import { type ListOptions, revisionOf } from './query.ts';
+import { selection } from './selection.ts';
+import { WatchStream } from './watch-stream.ts';
+
+const MIN_DEFAULT_TIMEOUT_MS = 30 * 60_000;
+
+/** Answers a watch. The response's head goes out at once; the stream ends by timeout, client, or server stop. */
+export function watch(context: ApiContext, exchange: Exchange, target: Target, options: ListOptions): Answer {
+  const { spec } = target;
+  if (exchange.upgrade !== undefined)
+    throw new ApiError('BadRequest', 'watching over WebSocket is not supported; use plain HTTP');
+  const accepted = negotiate(exchange.request.headers.accept, ['object', 'Table', 'PartialObjectMetadata']);
+  if (accepted === undefined) throw notAcceptable();
+  if (options.sendInitialEvents && accepted.as === 'Table') throw notAcceptable();
+  const filter = selection(spec, options.labelSelector, options.fieldSelector);
+  const include = includeObjectOf(exchange.query);
+  const { response } = exchange;
+  const stream = new WatchStream({
+    spec,
+    namespace: target.namespace,
+    filter,
+    response,
+    bookmarks: options.allowWatchBookmarks,
+    markInitialEnd: options.sendInitialEvents,
+    projection: { as: accepted.as, include },
+    context,
+  });
+  response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' });
+  response.flushHeaders();
+  const refused = begin(context, target, options, stream);
+  if (refused !== undefined) {
+    response.end(`${JSON.stringify({ type: 'ERROR', object: refused })}\n`);
+    return STREAMED;
+  }
+  const limitMs = timeoutMs(options);
+  const timer = context.clock.after(limitMs, () => stream.end());
+  const finish = (): void => {
+    timer.cancel();
+    stream.end();
+  };
+  exchange.closed.addEventListener('abort', finish, { once: true });
+  if (exchange.closed.aborted) finish();
+  return STREAMED;
+}
+
+function timeoutMs(options: ListOptions): number {
+  if (options.timeoutSeconds !== undefined && options.timeoutSeconds > 0)
+    return options.timeoutSeconds * 1000;
+  // Spread, so that the watches of a restarted client do not all end in the same second.
+  return MIN_DEFAULT_TIMEOUT_MS * (1 + Math.random());
+}
+
+/** Subscribes and queues the initial state in one synchronous step, so that nothing falls between the two. */
+function begin(
+  context: ApiContext,
+  target: Target,
+  options: ListOptions,
+  stream: WatchStream,
+): Status | undefined {
+  const { store } = context;
+  const fromNow = options.resourceVersion === '' || options.resourceVersion === '0';
+  const from = fromNow ? store.revision : revisionOf(options.resourceVersion);
+  try {
+    // A version this store never gave is of another life of the hub: the client must list again.
+    if (from > store.revision)
+      throw new ApiError('Expired', `too old resource version: ${from} (${store.revision})`);
+    const initial = fromNow || options.sendInitialEvents;
+    const items = initial ? store.listObjects(target.spec.kind, target.namespace).items : [];
+    stream.begin(initial ? store.revision : from, items);
+    return undefined;
+  } catch (error) {
+    if (error instanceof ApiError) return error.toStatus();
+    throw error;
+  }
+}

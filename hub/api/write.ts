@@ -1,0 +1,44 @@
+import { ApiError } from '../../protocol/status.ts';
+import type { ApiContext, Target } from './context.ts';
+import { readObject } from './decode.ts';
+import type { Answer, Exchange } from './exchange.ts';
+import { writeQuery } from './query.ts';
+import { shown } from './read.ts';
+
+/** Which part of an object a write replaces: everything but status, or status alone. */
+export type Part = 'spec' | 'status';
+
+/** Answers a POST to a collection. */
+export async function create(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
+  const options = writeQuery(exchange.query, 'CreateOptions');
+  const { spec, namespace } = target;
+  const object = await readObject(context, exchange, spec, namespace, options.fieldValidation);
+  const { dryRun } = options;
+  const created = await context.store.createObject(spec.kind, object, { dryRun });
+  return { object: shown(context, exchange, target, created), code: 201 };
+}
+
+/** Answers a PUT of an object or of its status. */
+export async function update(
+  context: ApiContext,
+  exchange: Exchange,
+  target: Target,
+  part: Part,
+): Promise<Answer> {
+  const options = writeQuery(exchange.query, 'UpdateOptions');
+  const { spec, namespace, name } = target;
+  const object = await readObject(context, exchange, spec, namespace, options.fieldValidation);
+  const own = object.metadata.name;
+  if (own === undefined || own === '') throw new ApiError('BadRequest', 'name must be provided');
+  if (own !== name)
+    throw new ApiError(
+      'BadRequest',
+      `the name of the object (${own}) does not match the name on the URL (${name})`,
+    );
+  const absent = context.store.getObject(spec.kind, namespace, name) === undefined;
+  const { dryRun } = options;
+  const updated = await (part === 'status'
+    ? context.store.updateStatusObject(spec.kind, object, { dryRun })
+    : context.store.updateObject(spec.kind, object, { dryRun }));
+  return { object: shown(context, exchange, target, updated), code: absent ? 201 : 200 };
+}

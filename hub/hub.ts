@@ -1,0 +1,292 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import type { Clock } from '../kit/clock.ts';
+import { DurableMap } from '../kit/durable-map.ts';
+import type { Logger } from '../kit/logger.ts';
+import { VERSION } from '../kit/version.ts';
+import type { Namespace } from '../protocol/kinds/core.ts';
+import { kinds } from '../protocol/kinds/index.ts';
+import type { KubeObject } from '../protocol/kinds/meta.ts';
+import type { Pod } from '../protocol/kinds/pod.ts';
+import type { Metric } from './api/ports.ts';
+import { ApiServer } from './api/server.ts';
+import type { BrokerAddress } from './broker/device-link.ts';
+import { EmbeddedBroker } from './broker/embedded.ts';
+import { HubLink } from './broker/hub-link.ts';
+import { Refusals } from './broker/refusals.ts';
+import { DeploymentController } from './controllers/deployment.ts';
+import { GarbageController } from './controllers/garbage.ts';
+import { NamespaceController } from './controllers/namespace.ts';
+import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
+import { ReplicaSetController } from './controllers/replica-set.ts';
+import { ADMIT_DEFAULTS, admitPod } from './decide/admit-pod.ts';
+import { EventRecorder } from './events/event-recorder.ts';
+import { Fleet } from './fleet/fleet.ts';
+import { Liveness } from './fleet/liveness.ts';
+import { liveSource, telemetryPort } from './live-source.ts';
+import type { Loop, LoopDeps } from './loop.ts';
+import { applyJsonPatch } from './patch/json-patch.ts';
+import { type Authority, openAuthority } from './pki/authority.ts';
+import { joinRoutes } from './pki/join-routes.ts';
+import { ensureKubeconfig } from './pki/kubeconfig.ts';
+import { removeExpiredTokens } from './pki/tokens.ts';
+import { decodeProtobuf } from './protobuf/decode.ts';
+import { Scheduler } from './scheduler/scheduler.ts';
+import { OpenApiStore } from './schema/openapi-store.ts';
+import { Store } from './store/store.ts';
+import type { NewestObject } from './store/store-options.ts';
+import { TelemetryView } from './telemetry/telemetry-view.ts';
+
+/** What a hub is made from; see hubSettings for the meaning of each. Ports of 0 take free ones. */
+export interface HubOptions {
+  readonly dataDir: string;
+  readonly bind: string;
+  readonly advertise: readonly string[];
+  readonly apiPort: number;
+  readonly mqttPort: number;
+  /** Empty for the embedded broker. */
+  readonly broker: string;
+  readonly clusterCidr: string;
+  readonly tolerationSeconds: number;
+  /** Folder of the API descriptions that the build made. */
+  readonly schemaDir: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+}
+
+/** Where a running hub is reached. */
+export interface HubAddresses {
+  readonly apiPort: number;
+  readonly mqttPort: number;
+  readonly kubeconfig: string;
+}
+
+const STORE_SHARDS = 16;
+const UPKEEP_MS = 3_600_000;
+
+/**
+ * All rooms of the hub put together. Starts from the inside out: state, then loops, then the doors, so that nobody is let in
+ * before there is something to answer; stops the other way round.
+ */
+export class Hub {
+  readonly #o: HubOptions;
+  readonly #stops: (() => Promise<void> | void)[] = [];
+
+  constructor(options: HubOptions) {
+    this.#o = options;
+  }
+
+  /** Resolves once API and broker listen and the kubeconfig is written. Rejects when anything cannot be opened; call `stop` then too. */
+  async start(): Promise<HubAddresses> {
+    const { dataDir, clock, log } = this.#o;
+    const hosts = this.#o.advertise.length > 0 ? this.#o.advertise : ['127.0.0.1'];
+    const authority = await openAuthority(join(dataDir, 'pki'), {
+      hosts,
+      clock,
+      log: log.with({ room: 'pki' }),
+    });
+    const { map, entries } = await DurableMap.open(join(dataDir, 'store'), {
+      shards: STORE_SHARDS,
+      log: log.with({ room: 'store' }),
+    });
+    const store = await Store.open({
+      kinds,
+      map,
+      entries,
+      clock,
+      log: log.with({ room: 'store' }),
+      admit: (object, newest) => this.#admit(object, newest),
+    });
+    this.#stops.push(() => store.close());
+
+    const refusals = new Refusals(clock, log.with({ room: 'broker' }));
+    const broker = await this.#openBroker(authority, refusals);
+    const address: BrokerAddress =
+      broker === undefined ? { url: this.#o.broker } : { inProcess: () => broker.connectInProcess() };
+    const link = new HubLink({
+      broker: address,
+      clientId: 'coxswain-hub',
+      clock,
+      log: log.with({ room: 'broker' }),
+      refusals,
+    });
+
+    const events = new EventRecorder({ client: store, clock, log, component: 'coxswain-hub' });
+    this.#stops.push(() => events.stop());
+    const deps: LoopDeps = { view: store, client: store, clock, log, events };
+    const telemetry = new TelemetryView(clock);
+    const liveness = new Liveness({ clock });
+    this.#stops.push(() => liveness.stop());
+    const fleet = new Fleet({
+      ...deps,
+      link,
+      liveness,
+      telemetry,
+      deviceEvents: events,
+      identity: { clusterId: authority.clusterId, clusterCidr: this.#o.clusterCidr },
+      hubName: `coxswain-hub/${VERSION}`,
+      newStreamId: randomUUID,
+    });
+    this.#run([
+      new NamespaceController(deps, authority.caPem),
+      new GarbageController(deps),
+      new NodeLifecycleController(deps, liveness),
+      new ReplicaSetController(deps),
+      new DeploymentController(deps),
+      new Scheduler(deps, liveSource(telemetry)),
+      fleet,
+    ]);
+
+    const mqttPort = broker?.port ?? 0;
+    let apiPort = this.#o.apiPort;
+    const urls = (scheme: string, port: number): string[] =>
+      hosts.map((host) => `${scheme}://${bracketed(host)}:${port}`);
+    const addresses = (): { mqtt: string[]; api: string[] } => ({
+      mqtt: broker === undefined ? [this.#o.broker] : urls('mqtts', mqttPort),
+      api: urls('https', apiPort),
+    });
+    const api = new ApiServer({
+      tls: tlsOf(authority),
+      addresses: [this.#o.bind],
+      port: this.#o.apiPort,
+      kinds,
+      store,
+      codec: { decodeProtobuf, applyJsonPatch },
+      openApi: new OpenApiStore(kinds, this.#o.schemaDir),
+      streams: {
+        open: async (pod, request, { onData, onEnd, onClose }) =>
+          fleet.streams.open(pod, request, { onData, onEnd: (channel) => onEnd?.(channel), onClose }),
+      },
+      telemetry: telemetryPort(telemetry, store),
+      // People and loops come with certificates; bearer tokens are only spent at the join desk.
+      tokens: () => undefined,
+      extraRoutes: joinRoutes({
+        authority,
+        view: store,
+        client: store,
+        clock,
+        log: log.with({ room: 'pki' }),
+        addresses,
+      }),
+      metrics: () => [...refusedMetrics(refusals), ...storeMetrics(map)],
+      log: log.with({ room: 'api' }),
+      clock,
+    });
+    apiPort = (await api.start()).port;
+    this.#stops.push(() => api.stop());
+    const started = link.start();
+    this.#stops.push(() => link.stop());
+    if (broker !== undefined) await started;
+    else void started.catch((err: unknown) => log.warn('link to the broker ended before it was up', { err }));
+
+    this.#upkeep(authority, broker, api, store);
+    const kubeconfig = join(dataDir, 'kubeconfig');
+    await ensureKubeconfig(authority, { path: kubeconfig, server: urls('https', apiPort)[0] ?? '', clock });
+    log.info('hub ready', {
+      version: VERSION,
+      cluster: authority.clusterId,
+      api: urls('https', apiPort),
+      mqtt: addresses().mqtt,
+      kubeconfig,
+    });
+    return { apiPort, mqttPort, kubeconfig };
+  }
+
+  /** Ends everything in the reverse order of its start; state is durable at every moment, so nothing needs saving. */
+  async stop(): Promise<void> {
+    for (const stop of this.#stops.splice(0).reverse()) await stop();
+  }
+
+  /** Every pod, whoever makes it, gets the tolerations of its namespace or of the hub. */
+  #admit(object: KubeObject, newest: NewestObject): void {
+    if (object.kind !== 'Pod') return;
+    const namespace = newest('Namespace', '', object.metadata.namespace ?? '');
+    const defaults = { ...ADMIT_DEFAULTS, unreachableSeconds: this.#o.tolerationSeconds };
+    admitPod(object as Pod, namespace as Namespace | undefined, defaults);
+  }
+
+  #run(loops: readonly Loop[]): void {
+    const ending = new AbortController();
+    for (const loop of loops) {
+      loop.start(ending.signal);
+      this.#stops.push(() => loop.stop());
+    }
+  }
+
+  async #openBroker(authority: Authority, refusals: Refusals): Promise<EmbeddedBroker | undefined> {
+    if (this.#o.broker !== '') return undefined;
+    const { bind, mqttPort, clock, log } = this.#o;
+    const broker = new EmbeddedBroker({
+      trust: authority,
+      host: bind,
+      port: mqttPort,
+      clock,
+      log: log.with({ room: 'broker' }),
+      refusals,
+    });
+    await broker.start();
+    this.#stops.push(() => broker.stop());
+    return broker;
+  }
+
+  /** Once an hour: certificates near their end are renewed, expired tokens removed. Nothing is written when nothing is due. */
+  #upkeep(authority: Authority, broker: EmbeddedBroker | undefined, api: ApiServer, store: Store): void {
+    const { clock, log } = this.#o;
+    const round = async (): Promise<void> => {
+      try {
+        if (await authority.refreshServer()) {
+          broker?.reloadTls();
+          api.renew(tlsOf(authority));
+        }
+        await removeExpiredTokens({ view: store, client: store, clock });
+      } catch (err) {
+        // The next round tries again; certificates are renewed a third of their life ahead.
+        log.warn('upkeep failed', { err });
+      }
+      timer = clock.after(UPKEEP_MS, () => void round());
+    };
+    let timer = clock.after(UPKEEP_MS, () => void round());
+    this.#stops.push(() => timer.cancel());
+  }
+}
+
+function tlsOf(authority: Authority): { key: string; cert: string; ca: string } {
+  return { key: authority.serverKeyPem, cert: authority.serverCertPem, ca: authority.caPem };
+}
+
+function bracketed(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function refusedMetrics(refusals: Refusals): Metric[] {
+  return [
+    {
+      name: 'coxswain_refused_messages_total',
+      help: 'Messages and connections of devices that were refused.',
+      type: 'counter',
+      values: refusals
+        .counts()
+        .map(({ node, reason, count }) => ({ labels: { node, reason }, value: count })),
+    },
+  ];
+}
+
+function storeMetrics(map: DurableMap): Metric[] {
+  const { bytesWritten, fsyncs, journalBytes } = map.counters;
+  const one = (name: string, help: string, type: Metric['type'], value: number): Metric => ({
+    name,
+    help,
+    type,
+    values: [{ value }],
+  });
+  return [
+    one(
+      'coxswain_store_written_bytes_total',
+      'Bytes written to the disk by the store.',
+      'counter',
+      bytesWritten,
+    ),
+    one('coxswain_store_syncs_total', 'Times the store waited for the disk.', 'counter', fsyncs),
+    one('coxswain_store_journal_bytes', 'Journal not yet folded.', 'gauge', journalBytes),
+  ];
+}

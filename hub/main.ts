@@ -1,0 +1,84 @@
+import { fileURLToPath } from 'node:url';
+import { systemClock } from '../kit/clock.ts';
+import { ConfigError, describeConfig, describeFlags, readConfig, setting } from '../kit/config.ts';
+import { createLogger, type Logger } from '../kit/logger.ts';
+import { hubSettings } from './config.ts';
+import { Hub } from './hub.ts';
+
+const HELP = `The Coxswain hub: API server, store, scheduler, controllers and MQTT broker in one process.
+
+Usage
+  cox hub [flags]
+
+Examples
+  cox hub --data-dir /var/lib/coxswain-hub --advertise hub.shop.lan,10.0.0.5
+  cox hub --broker mqtts://broker.shop.lan:8883     a broker of your own instead of the embedded one
+  cox hub --print-config                            what would be used, and where each value came from
+
+Flags
+${describeFlags(hubSettings)}
+  --config FILE          JSON file with the same names in camelCase
+  --print-config         print the configuration and end
+  --help                 this text
+`;
+
+/** Exit code of sysexits.h for a command line that cannot be followed. */
+const EX_USAGE = 64;
+/** The build puts the descriptions beside the bundle; sources find them in dist/. */
+const SCHEMA_DIRS = { built: './schema', sources: '../dist/schema' };
+
+function fail(log: Logger, text: string, err: unknown): void {
+  log.error(text, { err });
+  process.exitCode = 1;
+}
+
+async function main(argv: readonly string[]): Promise<void> {
+  if (argv.includes('--help') || argv.includes('-h')) {
+    process.stdout.write(HELP);
+    return;
+  }
+  const table = { ...hubSettings, printConfig: setting.flag('print the configuration and end') };
+  const { values, origins } = readConfig(table, argv, process.env);
+  const { printConfig, logLevel, ...options } = values;
+  if (printConfig) {
+    process.stdout.write(`${describeConfig(values, origins)}\n`);
+    return;
+  }
+  const log = createLogger(logLevel);
+  const isBuilt = import.meta.url.endsWith('.js');
+  const schemaDir = fileURLToPath(
+    new URL(isBuilt ? SCHEMA_DIRS.built : SCHEMA_DIRS.sources, import.meta.url),
+  );
+  const hub = new Hub({ ...options, schemaDir, clock: systemClock, log });
+  let ending = false;
+  const end = (signal: string): void => {
+    if (ending) return;
+    ending = true;
+    log.info('hub stopping', { signal });
+    // Timers of libraries must not hold a stopped hub: everything acknowledged is on disk.
+    hub.stop().then(
+      () => process.exit(),
+      (err: unknown) => {
+        fail(log, 'hub did not stop cleanly', err);
+        process.exit();
+      },
+    );
+  };
+  process.on('SIGTERM', () => end('SIGTERM'));
+  process.on('SIGINT', () => end('SIGINT'));
+  try {
+    await hub.start();
+  } catch (err) {
+    fail(log, `hub cannot start: ${err instanceof Error ? err.message : String(err)}`, err);
+    await hub.stop();
+    process.exit();
+  }
+}
+
+try {
+  await main(process.argv.slice(2));
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`cox hub: ${error.message}\n`);
+  process.exitCode = EX_USAGE;
+}

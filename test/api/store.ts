@@ -1,0 +1,52 @@
+/** The real store in a directory, and the neighbouring rooms' decoders, put together as the hub's main does. */
+import { join } from 'node:path';
+import type { CodecPort, OpenApiPort, StorePort } from '../../hub/api/ports.ts';
+import { applyJsonPatch } from '../../hub/patch/json-patch.ts';
+import { decodeProtobuf } from '../../hub/protobuf/decode.ts';
+import { OpenApiStore } from '../../hub/schema/openapi-store.ts';
+import { Store } from '../../hub/store/store.ts';
+import { systemClock } from '../../kit/clock.ts';
+import { DurableMap } from '../../kit/durable-map.ts';
+import type { Logger } from '../../kit/logger.ts';
+import { kinds } from '../../protocol/kinds/index.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
+
+export interface TestStore {
+  readonly port: StorePort;
+  readonly codec: CodecPort;
+  readonly openApi: OpenApiPort;
+  /** Watches that are open now. */
+  watchers(): number;
+  /** Creates an object, then its status when it has one. */
+  put(object: object): Promise<KubeObject>;
+  close(): Promise<void>;
+}
+
+/** Opens a store below `dir`. */
+export async function openTestStore(dir: string, log: Logger): Promise<TestStore> {
+  const { map, entries } = await DurableMap.open(dir, { shards: 4, log });
+  const store = await Store.open({ kinds, map, entries, clock: systemClock, log });
+  let watchers = 0;
+  const watch = store.watch.bind(store);
+  store.watch = (kind, from, listener) => {
+    const stop = watch(kind, from, listener);
+    watchers++;
+    return () => {
+      watchers--;
+      stop();
+    };
+  };
+  return {
+    port: store,
+    watchers: () => watchers,
+    codec: { decodeProtobuf, applyJsonPatch },
+    openApi: new OpenApiStore(kinds, join(dir, 'schema')),
+    put: async (given) => {
+      const object = given as KubeObject & { status?: object };
+      const created = await store.createObject(object.kind, object);
+      if (object.status === undefined) return created;
+      return store.updateStatusObject(object.kind, { ...created, status: object.status } as KubeObject);
+    },
+    close: () => store.close(),
+  };
+}
