@@ -83,7 +83,9 @@ spec('the hub runs deployments on devices', (it) => {
       return true;
     });
     await world.until(
-      () => available(world, 'one') && world.pods('one').every((p) => p.spec.containers[0]?.image === 'busybox:2'),
+      () =>
+        available(world, 'one') &&
+        world.pods('one').every((p) => p.spec.containers[0]?.image === 'busybox:2'),
     );
     stop();
     assert.is(mixed, false);
@@ -109,7 +111,10 @@ spec('the hub runs deployments on devices', (it) => {
   it('sends config with the pods that use it, and its changes', async () => {
     const world = await HubWorld.start();
     const [device] = await world.devices('worker-1');
-    await world.store.create('ConfigMap', { metadata: { name: 'conf', namespace: 'default' }, data: { a: '1' } });
+    await world.store.create('ConfigMap', {
+      metadata: { name: 'conf', namespace: 'default' },
+      data: { a: '1' },
+    });
     await world.deploy('app', 1, {
       template: {
         metadata: { labels: { app: 'app' } },
