@@ -134,7 +134,7 @@ spec('agent decisions, properties', (it) => {
           else if (o.do === 'ack') box.ack('b', lastSeq - o.back);
           else if (o.do === 'hold') {
             box.hold(o.uids);
-            for (const known of truth.keys()) if (!o.uids.includes(known)) truth.delete(known);
+            for (const known of truth.keys()) if (!o.uids.some((u) => u === known)) truth.delete(known);
           }
           const { inFlight, events, pods } = box.depth;
           assert.ok(inFlight <= limits.maxInFlight && events <= limits.maxEvents + 1 && pods <= 4);
