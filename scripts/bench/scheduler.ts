@@ -1,8 +1,3 @@
-/**
- * How many placements a second the decision itself makes, at several fleet sizes; one JSON line each.
- *
- *   node --import tsx scripts/bench/scheduler.ts
- */
 import {
   type NodeState,
   nodeState,
@@ -14,9 +9,9 @@ import {
 import { place } from '../../hub/decide/place.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
+import type { Bench } from './figure.ts';
 
-const SIZES = [10, 100, 1_000];
-const RUN_MS = 2_000;
+const SIZES = [100, 1_000];
 const PODS_PER_NODE = 10;
 const MIB = 2 ** 20;
 const CREATED = '2026-01-01T00:00:00Z';
@@ -82,30 +77,33 @@ function fleet(size: number): Map<string, NodeState> {
   );
 }
 
-function measure(size: number): void {
+/** Placements a second of the decision itself, in a fleet of `size` that fills up and is emptied again. */
+function podsPerSecond(size: number, runMs: number): number {
   let states = fleet(size);
   let placed = 0;
-  let round = 0;
   const startedAtMs = performance.now();
   let elapsedMs = 0;
-  while (elapsedMs < RUN_MS) {
+  while (elapsedMs < runMs) {
     const next = pod(placed);
     const result = place(next, [...states.values()]);
     if (!result.ok) throw new Error('the fleet is full');
     const chosen = states.get(result.node);
     if (chosen !== undefined) states.set(result.node, withPod(chosen, next, true));
     placed++;
-    round++;
-    if (round >= size * PODS_PER_NODE) {
-      states = fleet(size);
-      round = 0;
-    }
+    if (placed % (size * PODS_PER_NODE) === 0) states = fleet(size);
     elapsedMs = performance.now() - startedAtMs;
   }
-  const podsPerSecond = Math.round((placed * 1000) / elapsedMs);
-  process.stdout.write(
-    `${JSON.stringify({ bench: 'scheduler', nodes: size, podsPerSecond, usPerPod: Math.round((elapsedMs * 1000) / placed) })}\n`,
-  );
+  return Math.round((placed * 1000) / elapsedMs);
 }
 
-for (const size of SIZES) measure(size);
+/** How fast placement decides, without any store or device: one figure per size of fleet. */
+export const benchScheduler: Bench = async (report, { quick }) => {
+  for (const size of SIZES) {
+    report({
+      name: `scheduler, pure, ${size} nodes`,
+      value: podsPerSecond(size, quick ? 300 : 2_000),
+      unit: 'pods/s',
+      note: 'one decision after the other, each assumed before the next',
+    });
+  }
+};
