@@ -15,7 +15,8 @@ import { type Bench, limitFigure, median, type Report, ratioFigure } from './fig
 import { RawEngine } from './raw-engine.ts';
 
 const NODES = ['worker-1', 'worker-2', 'worker-3'];
-const NETWORK = 'coxswain';
+/** The engine's own network: raw containers must not take addresses of pods. */
+const NETWORK = 'bridge';
 const FAST = { LAB_AGENT_ARGS: '--profile fast-detection' };
 
 /** Milliseconds `run` takes. */

@@ -8,7 +8,7 @@ export class RawEngine {
     this.#socketPath = socketPath;
   }
 
-  /** Creates and starts a container that sleeps, as our pods are: on the pod network, with its labels. Resolves to its id. */
+  /** Creates and starts a container that sleeps, as our pods are: on a bridge, with a label. Resolves to its id. */
   async run(image: string, network: string): Promise<string> {
     const body = {
       Image: image,
