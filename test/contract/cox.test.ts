@@ -218,7 +218,7 @@ spec(
         method: 'POST',
         trust: { pinned: fleet.authority.caPem },
         identity,
-        body: JSON.stringify({ csr: await buildNodeCsr(newPrivateKeyPem(), 'w8') }),
+        body: JSON.stringify({ csr: buildNodeCsr(newPrivateKeyPem(), 'w8') }),
         timeoutMs: 5_000,
         nowMs: 0,
       });
