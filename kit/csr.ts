@@ -39,7 +39,9 @@ export function buildNodeCsr(keyPem: string, nodeName: string): string {
   const signature = der(TAG.bits, Buffer.of(0), sign('sha256', info, key));
   const body = der(TAG.sequence, info, algorithm, signature).toString('base64');
   const lines = body.match(/.{1,64}/g) ?? [];
-  return ['-----BEGIN CERTIFICATE REQUEST-----', ...lines, '-----END CERTIFICATE REQUEST-----', ''].join('\n');
+  return ['-----BEGIN CERTIFICATE REQUEST-----', ...lines, '-----END CERTIFICATE REQUEST-----', ''].join(
+    '\n',
+  );
 }
 
 function nameEntry(oid: Buffer, text: string): Buffer {

@@ -161,10 +161,7 @@ spec(
     it('knows its own certificate also 400 days later, and no other', async () => {
       const clock = new ManualClock(NOV_2026);
       const authority = await open('a', clock);
-      const cert = await authority.signNodeCsr(
-        buildNodeCsr(newPrivateKeyPem(), 'worker-1'),
-        'worker-1',
-      );
+      const cert = await authority.signNodeCsr(buildNodeCsr(newPrivateKeyPem(), 'worker-1'), 'worker-1');
       const fresh = authority.verifyOurs(der(cert));
       assert.ok(fresh.ours && !fresh.expired);
       await clock.advance(400 * DAY_MS);
