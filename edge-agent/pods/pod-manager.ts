@@ -7,7 +7,7 @@ import { MAX_MESSAGE } from '../decide/container-status.ts';
 import { forgetFailures, newMemory, type PodMemory } from '../decide/pod-memory.ts';
 import { plannedContainers } from '../decide/pod-shape.ts';
 import { plannedOf } from '../decide/pod-view.ts';
-import { bootId } from './boot-id.ts';
+import { bootId, lowestOomScore } from './boot-facts.ts';
 import { configSource } from './config-source.ts';
 import { EngineObserver } from './engine-observer.ts';
 import { EventRecorder } from './event-recorder.ts';
@@ -100,6 +100,7 @@ export class PodManager {
     if (signal.aborted) return;
     signal.addEventListener('abort', () => void this.stop(), { once: true });
     this.#node.bootId = await bootId(this.#options.runDir);
+    this.#node.lowestOomScore = await lowestOomScore();
     this.#observer.start(this.#abort.signal);
     this.#armResync();
   }
