@@ -16,7 +16,7 @@ import {
   sandboxOf,
 } from './pod-view.ts';
 import { restartAtMs } from './restart.ts';
-import { podGraceMs, stopStep } from './stop-step.ts';
+import { LEAST_GRACE_MS, podGraceMs, stopStep } from './stop-step.ts';
 
 /**
  * Chooses the ONE next action that brings a pod nearer to its desired state; `idle` means nothing is left to do, `wait`
@@ -153,12 +153,15 @@ function runStep(view: PodView, planned: readonly PlannedContainer[]): Step {
   ]);
 }
 
-/** Containers whose sandbox died share namespaces that nobody owns: they go, and come again in the new one. */
+/**
+ * Containers whose sandbox died share namespaces that nobody owns: they go, and come again in the new one. Nobody reaches
+ * them any more, so the pod is not kept waiting for their whole grace.
+ */
 function strandedStep(view: PodView): Step {
   if (!needsSandbox(view.pod.spec)) return OK;
   const generation = generationOf(view);
   const stranded = view.containers.filter((c) => c.role !== 'sandbox' && c.generation !== generation);
-  return stopStep(view, stranded, 'SandboxChanged', podGraceMs(view.pod));
+  return stopStep(view, stranded, 'SandboxChanged', Math.min(podGraceMs(view.pod), LEAST_GRACE_MS));
 }
 
 /** Volumes and address before anything is made. A refresh that fails later leaves the pod with what it has. */

@@ -131,7 +131,6 @@ if (canRunEngine()) {
             desiredPod('neverpull', {
               containers: [container({ image: 'none:1', imagePullPolicy: 'Never' })],
             }),
-            desiredPod('norange', { containers: [container()] }),
           ],
         });
         const reason = (pod: string): string | undefined =>
