@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock, Timer } from '../../kit/clock.ts';
 import { KeyedQueue } from '../../kit/keyed-queue.ts';
 import type { Logger } from '../../kit/logger.ts';
@@ -57,6 +58,8 @@ export class PodManager {
 
   constructor(options: PodManagerOptions) {
     this.#options = options;
+    // Every request in flight listens for the end of the agent: many at once are no leak.
+    setMaxListeners(0, this.#abort.signal);
     const { runtime, clock, log, sinks } = options;
     const room = log.with({ room: 'pods' });
     this.#node = new Node(options.node, runtime, room, () => this.#usedAddresses());

@@ -1,14 +1,13 @@
 /**
- * Measures the agent's pods against the bare engine, both on the engine whose socket is given, and prints JSON lines:
- * restart after a kill, start of a one-container pod and what it costs in memory, cold start of ten cached pods.
+ * Measures the agent's pods beside the bare engine, on one and the same engine: restart after a kill, start and memory of
+ * a one-container pod, cold start of ten cached pods. By itself, against an engine that has the image:
  *
- *   node --import tsx scripts/bench/pods.ts --socket /run/docker.sock [--image busybox:2] [--rounds 7]
- *
- * The image must be on the engine and have `sleep`. Run it where the engine's processes are visible and nothing else runs.
+ *   node --import tsx scripts/bench/pods.ts --socket /run/docker.sock [--image busybox:2] [--quick]
  */
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { PodManager } from '../../edge-agent/pods/pod-manager.ts';
 import { DockerRuntime } from '../../edge-agent/runtime/docker.ts';
@@ -16,39 +15,33 @@ import { systemClock } from '../../kit/clock.ts';
 import { silentLogger } from '../../kit/logger.ts';
 import type { PodStatus } from '../../protocol/kinds/pod.ts';
 import type { DesiredPod } from '../../protocol/wire/messages.ts';
-import { BareEngine } from './bare-engine.ts';
+import { startEngine } from '../../test/e2e/private-engine.ts';
+import { type Bench, median, type Report, ratioFigure } from './figure.ts';
+import { RawEngine } from './raw-engine.ts';
 
-const { values } = parseArgs({
-  options: {
-    socket: { type: 'string', default: '/run/docker.sock' },
-    image: { type: 'string', default: 'busybox:2' },
-    rounds: { type: 'string', default: '7' },
-  },
-});
-const ROUNDS = Number(values.rounds);
 const WIDTH = cpus().length * 4;
 const NETWORK = { name: 'coxbench', bridge: 'coxb0', masquerade: true };
 const CIDR = '10.202.9.0/24';
 const LIMIT_MS = 60_000;
-
-const runtime = new DockerRuntime({ socketPath: values.socket, networkName: NETWORK.name });
-const print = (line: Record<string, unknown>): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
-const round = (value: number, digits = 0): number => Number(value.toFixed(digits));
-const median = (list: readonly number[]): number =>
-  list.toSorted((a, b) => a - b)[Math.floor(list.length / 2)] ?? 0;
+const MEGABYTE = 1_000_000;
 const nowMs = (): number => performance.now();
 
-const bareEngine = new BareEngine(values.socket);
-let bareCount = 0;
-const createBare = (): Promise<string> =>
-  bareEngine.create(`coxbench_bare_${process.pid}_${++bareCount}`, values.image, NETWORK.name);
+/** What all measurements share. */
+interface Bed {
+  readonly runtime: DockerRuntime;
+  readonly raw: RawEngine;
+  readonly image: string;
+  readonly rounds: number;
+  readonly folder: string;
+  readonly report: Report;
+}
 
-function pod(number: number): DesiredPod {
+function pod(bed: Bed, number: number): DesiredPod {
   return {
     metadata: { name: `pod-${number}`, namespace: 'bench', uid: `bench-${number}` },
     spec: {
       containers: [
-        { name: 'main', image: values.image, command: ['sleep', '1000000'], imagePullPolicy: 'IfNotPresent' },
+        { name: 'main', image: bed.image, command: ['sleep', '1000000'], imagePullPolicy: 'IfNotPresent' },
       ],
       terminationGracePeriodSeconds: 0,
     },
@@ -61,7 +54,7 @@ class Agent {
   readonly statuses = new Map<string, PodStatus>();
   readonly #abort = new AbortController();
 
-  constructor(folder: string) {
+  constructor({ runtime, folder }: Bed) {
     this.manager = new PodManager({
       runtime,
       clock: systemClock,
@@ -107,15 +100,15 @@ async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   }
 }
 
-async function restartAfterKill(agent: Agent): Promise<void> {
-  const bare = await createBare();
-  await bareEngine.start(bare);
+async function restartAfterKill(bed: Bed, agent: Agent): Promise<void> {
+  const { raw, runtime } = bed;
+  const bare = await raw.run(bed.image, NETWORK.name);
   let onStart = (_id: string): void => undefined;
-  const stop = await bareEngine.watch(({ action, id }) => {
+  const stop = await raw.watch((action, id) => {
     if (action === 'start') onStart(id);
   });
-  const stopLoop = await bareEngine.watch(({ action, id }) => {
-    if (action === 'die' && id === bare) void bareEngine.start(bare);
+  const stopLoop = await raw.watch((action, id) => {
+    if (action === 'die' && id === bare) void raw.start(bare);
   });
   const killAndWait = async (id: string, isNext: (started: string) => boolean): Promise<number> => {
     await new Promise((resolve) => setTimeout(resolve, 300));
@@ -125,15 +118,15 @@ async function restartAfterKill(agent: Agent): Promise<void> {
       };
     });
     const sinceMs = nowMs();
-    await bareEngine.kill(id);
+    await raw.kill(id);
     return (await started) - sinceMs;
   };
   const bareMs: number[] = [];
   const podMs: number[] = [];
-  for (let i = 0; i < ROUNDS; i++) {
+  for (let i = 0; i < bed.rounds; i++) {
     bareMs.push(await killAndWait(bare, (id) => id === bare));
     const number = 1000 + i;
-    agent.desire([pod(number)]);
+    agent.desire([pod(bed, number)]);
     await until(() => agent.isRunning(`bench-${number}`));
     const container = agent.manager.containersOf(`bench-${number}`)[0]?.id ?? '';
     podMs.push(await killAndWait(container, (id) => id !== bare));
@@ -142,32 +135,35 @@ async function restartAfterKill(agent: Agent): Promise<void> {
   }
   stop();
   stopLoop();
-  await bareEngine.remove(bare);
-  const ratio = round(median(podMs) / median(bareMs), 3);
-  print({
-    bench: 'restart-after-kill',
-    bareMs: round(median(bareMs)),
-    podMs: round(median(podMs)),
-    ratio,
-    target: 1.15,
-  });
+  await raw.remove(bare);
+  const name = 'main process killed -> container running again';
+  bed.report(
+    ratioFigure(
+      name,
+      median(podMs),
+      median(bareMs),
+      'ms',
+      1.15,
+      'beside a loop that starts it on the die event',
+    ),
+  );
 }
 
-async function startOfOne(agent: Agent): Promise<void> {
+async function startOfOne(bed: Bed, agent: Agent): Promise<void> {
+  const { raw, runtime } = bed;
   const bareMs: number[] = [];
   const podMs: number[] = [];
   const bareBytes: number[] = [];
   const podBytes: number[] = [];
-  for (let i = 0; i < ROUNDS; i++) {
+  for (let i = 0; i < bed.rounds; i++) {
     const sinceBareMs = nowMs();
-    const bare = await createBare();
-    await bareEngine.start(bare);
+    const bare = await raw.run(bed.image, NETWORK.name);
     bareMs.push(nowMs() - sinceBareMs);
     bareBytes.push(memoryOf(bare));
-    await bareEngine.remove(bare);
+    await raw.remove(bare);
     const id = 2000 + i;
     const sincePodMs = nowMs();
-    agent.desire([pod(id)]);
+    agent.desire([pod(bed, id)]);
     await until(() => agent.isRunning(`bench-${id}`));
     podMs.push(nowMs() - sincePodMs);
     const ids = agent.manager.containersOf(`bench-${id}`).map((c) => c.id);
@@ -175,17 +171,11 @@ async function startOfOne(agent: Agent): Promise<void> {
     agent.desire([]);
     await until(async () => !(await runtime.list()).some((c) => c.podUid === `bench-${id}`));
   }
-  const ratio = round(median(podMs) / median(bareMs), 3);
-  print({
-    bench: 'start-of-one-pod',
-    bareMs: round(median(bareMs)),
-    podMs: round(median(podMs)),
-    ratio,
-    target: 1.4,
-  });
-  const bytes = { bareBytes: median(bareBytes), podBytes: median(podBytes) };
-  const memoryRatio = bytes.bareBytes > 0 ? round(bytes.podBytes / bytes.bareBytes, 3) : undefined;
-  print({ bench: 'memory-of-one-pod', ...bytes, ratio: memoryRatio, target: 1.1 });
+  const start = 'one-container pod, desired -> running, beside create and start';
+  bed.report(ratioFigure(start, median(podMs), median(bareMs), 'ms', 1.1));
+  if (median(bareBytes) === 0) return;
+  const [podMb, bareMb] = [median(podBytes) / MEGABYTE, median(bareBytes) / MEGABYTE];
+  bed.report(ratioFigure('memory of a one-container pod with its shim', podMb, bareMb, 'MB', 1.1, 'PSS'));
 }
 
 /** Proportional memory of a container's shim and everything below it; 0 where its processes cannot be seen. */
@@ -218,82 +208,88 @@ function read(path: string): string {
   }
 }
 
-async function coldStart(folder: string): Promise<void> {
-  const pods = Array.from({ length: 10 }, (_, i) => pod(3000 + i));
+async function coldStart(bed: Bed): Promise<void> {
+  const pods = Array.from({ length: 10 }, (_, i) => pod(bed, 3000 + i));
   const podMs: number[] = [];
   const bareMs: number[] = [];
-  for (let i = 0; i < Math.min(3, ROUNDS); i++) {
-    const first = new Agent(folder);
+  for (let i = 0; i < Math.min(3, bed.rounds); i++) {
+    const first = new Agent(bed);
     first.desire(pods);
     await first.start();
     await until(() => pods.every((p) => first.isRunning(p.metadata.uid)));
     await first.manager.stop();
-    await killAll();
-    bareMs.push(await rawStarts(pods.length));
-    const second = new Agent(folder);
+    await killAll(bed);
+    bareMs.push(await rawStarts(bed, pods.length));
+    const second = new Agent(bed);
     const sinceMs = nowMs();
     second.desire(pods);
     await second.start();
     await until(() => pods.every((p) => second.isRunning(p.metadata.uid)));
     podMs.push(nowMs() - sinceMs);
     second.desire([]);
-    await until(async () => (await runtime.list()).length === 0);
+    await until(async () => (await bed.runtime.list()).length === 0);
     await second.manager.stop();
   }
-  const ratio = round(median(podMs) / median(bareMs), 3);
-  print({
-    bench: 'cold-start-of-ten',
-    bareMs: round(median(bareMs)),
-    podMs: round(median(podMs)),
-    ratio,
-    target: 1.2,
-  });
+  bed.report(
+    ratioFigure('agent started -> 10 cached pods running', median(podMs), median(bareMs), 'ms', 1.2),
+  );
 }
 
 /** As a power cut leaves them: all ended. */
-async function killAll(): Promise<void> {
+async function killAll({ runtime }: Bed): Promise<void> {
   const running = (await runtime.list()).filter((c) => c.state === 'running');
   await Promise.all(running.map((c) => runtime.kill(c.id, 'SIGKILL')));
   await until(async () => (await runtime.list()).every((c) => c.state === 'exited'));
 }
 
-async function rawStarts(count: number): Promise<number> {
+async function rawStarts({ raw, image }: Bed, count: number): Promise<number> {
   let left = count;
-  const ids: string[] = [];
   const sinceMs = nowMs();
   const next = async (): Promise<void> => {
-    while (left-- > 0) {
-      const id = await createBare();
-      ids.push(id);
-      await bareEngine.start(id);
-    }
+    while (left-- > 0) await raw.run(image, NETWORK.name);
   };
   await Promise.all(Array.from({ length: WIDTH }, next));
   const tookMs = nowMs() - sinceMs;
-  await Promise.all(ids.map((id) => bareEngine.remove(id)));
+  await raw.clean();
   return tookMs;
 }
 
-async function main(): Promise<void> {
+/** Measures on the engine of this socket, which must have the image and run nothing of Coxswain's. */
+async function measure(socketPath: string, image: string, rounds: number, report: Report): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'coxbench-'));
+  const runtime = new DockerRuntime({ socketPath, networkName: NETWORK.name });
+  const bed: Bed = { runtime, raw: new RawEngine(socketPath), image, rounds, folder, report };
   await runtime.ensureNetwork({ ...NETWORK, cidr: CIDR, gateway: '10.202.9.1' });
-  const info = await runtime.info();
-  print({ bench: 'engine', version: info.version, cores: cpus().length, width: WIDTH, rounds: ROUNDS });
-  const agent = new Agent(folder);
+  const agent = new Agent(bed);
   agent.desire([]);
   await agent.start();
   await until(() => agent.manager.engineReady);
-  await restartAfterKill(agent);
-  await until(async () => (await runtime.list()).length === 0);
+  await restartAfterKill(bed, agent);
+  await startOfOne(bed, agent);
   await agent.manager.stop();
-  const second = new Agent(folder);
-  second.desire([]);
-  await second.start();
-  await startOfOne(second);
-  await second.manager.stop();
-  await coldStart(folder);
-  await bareEngine.removeNetwork(NETWORK.name);
+  await coldStart(bed);
+  await bed.raw.removeNetwork(NETWORK.name);
   rmSync(folder, { recursive: true, force: true });
 }
 
-await main();
+/** The agent's pods beside the bare engine, on a private engine. Needs root. */
+export const benchPods: Bench = async (report, { quick }) => {
+  const engine = await startEngine();
+  try {
+    await measure(engine.socketPath, 'busybox:2', quick ? 3 : 9, report);
+  } finally {
+    await engine.stop();
+  }
+};
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({
+    options: {
+      socket: { type: 'string', default: '/run/docker.sock' },
+      image: { type: 'string', default: 'busybox:2' },
+      quick: { type: 'boolean', default: false },
+    },
+  });
+  const print: Report = (figure) => void process.stdout.write(`${JSON.stringify(figure)}\n`);
+  await measure(values.socket, values.image, values.quick ? 3 : 9, print);
+}
