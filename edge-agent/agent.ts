@@ -107,6 +107,7 @@ export class Agent {
     await this.#pods.stop();
     await this.#opened.cache.cache.close();
     await noteTime(join(this.#options.dataDir, 'clock'), this.#opened.clock.nowMs());
+    this.#opened.lock.release();
     this.#log.info('agent stopped, containers run on');
   }
 

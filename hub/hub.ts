@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../kit/clock.ts';
+import { DirectoryLock } from '../kit/directory-lock.ts';
 import { DurableMap } from '../kit/durable-map.ts';
 import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
@@ -79,6 +80,8 @@ export class Hub {
   /** Resolves once API and broker listen and the kubeconfig is written. Rejects when anything cannot be opened; call `stop` then too. */
   async start(): Promise<HubAddresses> {
     const { dataDir, clock, log } = this.#o;
+    const lock = await DirectoryLock.take(dataDir, 'hub', log);
+    this.#stops.push(() => lock.release());
     const hosts = this.#o.advertise.length > 0 ? this.#o.advertise : ['127.0.0.1'];
     const authority = await openAuthority(join(dataDir, 'pki'), {
       hosts,
