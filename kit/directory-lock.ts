@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, ftruncateSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { errorCode } from './durable-error.ts';
+import { errorCode, isDiskFull } from './durable-error.ts';
 import type { Logger } from './logger.ts';
 
 /** Another living process holds the directory; `holderPid` is what it wrote down, 0 when that cannot be read. */
@@ -84,7 +84,7 @@ function note(fd: number): void {
     ftruncateSync(fd, 0);
     writeSync(fd, String(process.pid));
   } catch (err) {
-    if (!['ENOSPC', 'EDQUOT'].includes(errorCode(err))) throw err;
+    if (!isDiskFull(err)) throw err;
   }
 }
 
