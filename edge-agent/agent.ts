@@ -90,7 +90,7 @@ export class Agent {
       cache: cache.content,
       pods: [...cache.held.items.values()].filter((item) => item.kind === 'pod').length,
     });
-    if (this.#isTold) this.#pods.setDesired(toDesiredState(cache.held));
+    if (this.#isTold) this.#hand(cache.held);
     await this.#pods.start(this.#stopping.signal);
     if (this.#options.offline) return;
     if (!identity.ok) this.#log.error('identity not usable, running what is known', { why: identity.why });
@@ -186,12 +186,16 @@ export class Agent {
     });
   }
 
+  #hand(held: HeldState): void {
+    const desired = toDesiredState(held);
+    this.#outbox.hold(desired.pods.keys());
+    this.#pods.setDesired(desired);
+    this.#link.outboxChanged();
+  }
+
   #follow(next: HeldState): void {
     this.#isTold = true;
-    for (const { uid } of this.#pods.inventory()) {
-      if (!next.items.has(`pod/${uid}`)) this.#outbox.forgetPod(uid);
-    }
-    this.#pods.setDesired(toDesiredState(next));
+    this.#hand(next);
     this.#profile = withSettings(this.#opened.profile, nodeItem(next)?.settings);
     this.#refreshFacts();
   }

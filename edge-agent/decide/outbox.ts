@@ -46,6 +46,8 @@ export class Outbox {
   #dropped = 0;
   #seq = 0;
   #inventoryDue = false;
+  /** Pods the device holds; undefined while nobody has told it. */
+  #held: ReadonlySet<string> | undefined;
 
   constructor(boot: string, limits: OutboxLimits = OUTBOX_LIMITS) {
     this.#boot = boot;
@@ -61,7 +63,7 @@ export class Outbox {
   /** True when `take` would give a report. */
   get ready(): boolean {
     if (this.#sent.length >= this.#limits.maxInFlight) return false;
-    return this.#inventoryDue || this.#dirty.size > 0 || this.#events.length > 0 || this.#dropped > 0;
+    return this.#canTakeInventory || this.#dirty.size > 0 || this.#events.length > 0 || this.#dropped > 0;
   }
 
   /** Reports on their way, events waiting or on their way, pods known: for metrics and tests. */
@@ -75,10 +77,18 @@ export class Outbox {
     this.#dirty.add(report.uid);
   }
 
-  /** Forgets a pod that left the desired state and is gone; nothing more is told about it. */
-  forgetPod(uid: string): void {
-    this.#pods.delete(uid);
-    this.#dirty.delete(uid);
+  /**
+   * The pods of the desired state, once it is known: others are forgotten and nothing more is told of them. An inventory waits until each
+   * of these has been looked at, because a pod that it lacks counts as not there.
+   */
+  hold(uids: Iterable<string>): void {
+    const held = new Set(uids);
+    this.#held = held;
+    for (const uid of this.#pods.keys()) {
+      if (held.has(uid)) continue;
+      this.#pods.delete(uid);
+      this.#dirty.delete(uid);
+    }
   }
 
   /** Takes an event; a waiting one of the same id is replaced. When full, the oldest gives way and is counted. */
@@ -116,7 +126,7 @@ export class Outbox {
   /** Gives the next report to send and counts it as on its way; undefined when nothing waits or too much is out. */
   take(): Report | undefined {
     if (!this.ready) return undefined;
-    if (this.#inventoryDue) {
+    if (this.#canTakeInventory) {
       this.#inventoryDue = false;
       return this.#takeStatus([...this.#pods.keys()], true);
     }
@@ -131,16 +141,14 @@ export class Outbox {
     return { t: 'events', ...head, events, ...(dropped > 0 ? { dropped } : {}) };
   }
 
-  /** The hub has everything up to `seq` of `boot`; a foreign boot's word is ignored. Gone pods are then forgotten. */
+  /** The hub has everything up to `seq` of `boot`; a foreign boot's word is ignored. */
   ack(boot: string, seq: number): void {
-    if (boot !== this.#boot) return;
-    for (const report of this.#sent) {
-      if (report.seq > seq || report.kind !== 'status') continue;
-      for (const pod of report.pods) {
-        if (pod.gone === true && this.#pods.get(pod.uid) === pod) this.forgetPod(pod.uid);
-      }
-    }
-    this.#sent = this.#sent.filter((report) => report.seq > seq);
+    if (boot === this.#boot) this.#sent = this.#sent.filter((report) => report.seq > seq);
+  }
+
+  get #canTakeInventory(): boolean {
+    if (!this.#inventoryDue || this.#held === undefined) return false;
+    return [...this.#held].every((uid) => this.#pods.has(uid));
   }
 
   #takeStatus(uids: readonly string[], full: boolean): Report {

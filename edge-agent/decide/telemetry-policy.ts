@@ -43,7 +43,12 @@ export interface TelemetryMemory {
   readonly smoothed?: Telemetry;
   /** What the hub was last told, pods included, and when on the monotonic clock. */
   readonly told?: { readonly sample: Telemetry; readonly sinceMs: number };
+  /** Keep-alives since all pods were told. */
+  readonly brief?: number;
 }
+
+/** Every so many keep-alives carry all pods again: their use is kept by the hub, and thirty of them cost 600 bytes. */
+const FULL_EVERY = 10;
 
 /** The next memory and, when there is something to tell, the sample for the heartbeat. */
 export interface TelemetryVerdict {
@@ -53,7 +58,7 @@ export interface TelemetryVerdict {
 
 /**
  * Smooths a fresh sample and decides whether the hub should hear of it. Pods that did not change are left out of what is
- * sent; a vanished pod is told once with zero use. Pure; never throws. `nowMs` is monotonic.
+ * sent, but for every tenth keep-alive; a vanished pod is told once with zero use. Pure; never throws. `nowMs` is monotonic.
  */
 export function decideTelemetry(
   memory: TelemetryMemory,
@@ -64,17 +69,23 @@ export function decideTelemetry(
   const smoothed = smooth(memory.smoothed, fresh, policy);
   const { told } = memory;
   if (told === undefined) return tell(smoothed, smoothed.pods ?? {}, nowMs);
+  const brief = memory.brief ?? 0;
   const ageMs = nowMs - told.sinceMs;
-  if (ageMs < policy.minIntervalMs) return { memory: { smoothed, told } };
-  if (ageMs >= policy.keepAliveMs) return tell(smoothed, allPods(told.sample, smoothed), nowMs);
+  if (ageMs < policy.minIntervalMs) return { memory: { smoothed, told, brief } };
+  const isKeepAlive = ageMs >= policy.keepAliveMs;
+  if (isKeepAlive && brief + 1 >= FULL_EVERY) return tell(smoothed, allPods(told.sample, smoothed), nowMs);
   const pods = changedPods(told.sample, smoothed, policy);
-  if (Object.keys(pods).length === 0 && !isNews(told.sample, smoothed, policy))
-    return { memory: { smoothed, told } };
+  const hasNews = Object.keys(pods).length > 0 || isNews(told.sample, smoothed, policy);
+  if (!hasNews && !isKeepAlive) return { memory: { smoothed, told, brief } };
   const known = Object.fromEntries(
     Object.entries({ ...told.sample.pods, ...pods }).filter(([uid]) => smoothed.pods?.[uid] !== undefined),
   );
   return {
-    memory: { smoothed, told: { sample: { ...smoothed, pods: known }, sinceMs: nowMs } },
+    memory: {
+      smoothed,
+      told: { sample: { ...smoothed, pods: known }, sinceMs: nowMs },
+      brief: brief + (isKeepAlive ? 1 : 0),
+    },
     send: withPods(smoothed, pods),
   };
 }

@@ -2,6 +2,7 @@ import type { Logger } from '../../kit/logger.ts';
 import { StreamEndpoint } from '../../kit/stream-endpoint.ts';
 import type { StreamEnd } from '../../protocol/wire/frames.ts';
 import type { OpenMessage } from '../../protocol/wire/messages.ts';
+import { EarlyFrames } from './early-frames.ts';
 import type { StreamContainer, StreamPods, StreamRuntime } from './ports.ts';
 import { StreamRefusal } from './refusal.ts';
 import { serveLog } from './serve-log.ts';
@@ -26,6 +27,7 @@ export interface StreamServerOptions {
 export class StreamServer {
   readonly #options: StreamServerOptions;
   readonly #streams = new Map<string, { endpoint: StreamEndpoint; pipe: StreamPipe }>();
+  readonly #early = new EarlyFrames();
 
   constructor(options: StreamServerOptions) {
     this.#options = options;
@@ -48,6 +50,7 @@ export class StreamServer {
       onResize: (width, height) => pipe.resize(width, height),
       onClose: (end) => {
         this.#streams.delete(id);
+        this.#early.ended(id);
         pipe.close();
         this.#options.log.debug('stream ended', { stream: id, kind: message.kind, ...end });
       },
@@ -58,12 +61,15 @@ export class StreamServer {
       endpoint.close({ reason: 'TooManyRequests', message: 'the device serves too many streams already' });
       return;
     }
+    for (const frame of this.#early.take(id)) endpoint.receive(frame);
     void this.#serve(message, endpoint, pipe);
   }
 
-  /** A frame of the hub; one for a stream that is not there is late and dropped. */
+  /** A frame of the hub; one that comes before its stream is opened waits for it. */
   receive(stream: string, frame: Uint8Array): void {
-    this.#streams.get(stream)?.endpoint.receive(frame);
+    const open = this.#streams.get(stream);
+    if (open === undefined) this.#early.keep(stream, frame);
+    else open.endpoint.receive(frame);
   }
 
   /** The connection is gone: so is every stream on it. */
@@ -71,6 +77,7 @@ export class StreamServer {
     for (const { endpoint } of [...this.#streams.values()]) {
       endpoint.close({ reason: 'ServiceUnavailable', message: 'connection to the hub lost' });
     }
+    this.#early.clear();
   }
 
   /** Never rejects: what goes wrong ends the stream. */

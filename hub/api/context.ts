@@ -5,7 +5,7 @@ import { ApiError, notFound } from '../../protocol/status.ts';
 import { forbidden } from './authorize.ts';
 import type { Exchange } from './exchange.ts';
 import type { ResourcePath } from './path.ts';
-import type { AdmitPod, Authorize, CodecPort, StorePort, StreamsPort, TelemetryPort } from './ports.ts';
+import type { Authorize, CodecPort, StorePort, StreamsPort, TelemetryPort } from './ports.ts';
 import type { ServedResource } from './served.ts';
 import type { EventEncoder } from './watch-events.ts';
 
@@ -18,7 +18,6 @@ export interface ApiContext {
   readonly streams: StreamsPort;
   readonly telemetry: TelemetryPort;
   readonly authorize: Authorize;
-  readonly admitPod: AdmitPod | undefined;
   readonly encoder: EventEncoder;
   readonly clock: Clock;
   readonly log: Logger;

@@ -37,8 +37,10 @@ export async function execOrAttach(
   const bridge = new Bridge();
   const fromClient = { onMessage: bridge.onMessage, onClose: bridge.onSocketClosed };
   const socket = await acceptChannels(exchange, PROTOCOLS, fromClient, context.clock);
-  exchange.closed.addEventListener('abort', () => socket.close(), { once: true });
   bridge.hold(socket, sleep(context.clock, HOLD_BACK_MS));
+  // kubectl takes a close without a Status for success, and nobody knows how this command ends.
+  const cutOff: StreamEnd = { reason: 'ServiceUnavailable', message: 'the hub is stopping' };
+  exchange.closed.addEventListener('abort', () => bridge.onEnded(cutOff), { once: true });
   try {
     const fromDevice = { onData: bridge.onData, onClose: bridge.onEnded };
     bridge.connect(await context.streams.open(pod, request, fromDevice));

@@ -27,8 +27,12 @@ export async function log(context: ApiContext, exchange: Exchange, target: Targe
     { kind: 'log', container, log: request },
     { onData: (_channel, payload) => body.write(payload), onClose: (end) => body.close(end) },
   );
-  exchange.closed.addEventListener('abort', () => stream.close(), { once: true });
-  if (exchange.closed.aborted) stream.close();
+  const cut = (): void => {
+    body.close({ reason: 'ServiceUnavailable', message: 'the hub is stopping' });
+    stream.close();
+  };
+  exchange.closed.addEventListener('abort', cut, { once: true });
+  if (exchange.closed.aborted) cut();
   const timer = context.clock.after(HEAD_AFTER_MS, () => body.start());
   await body.started.finally(() => timer.cancel());
   return STREAMED;

@@ -1,4 +1,3 @@
-import type { Namespace } from '../../protocol/kinds/core.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Channel, StreamEnd } from '../../protocol/wire/frames.ts';
@@ -168,9 +167,6 @@ export interface TelemetryPort {
   node(name: string): { readonly sample: Telemetry; readonly atMs: number } | undefined;
   pod(uid: string): { readonly sample: PodUsage; readonly atMs: number } | undefined;
 }
-
-/** Completes a pod that is being created (default tolerations and the like); may change and returns the pod. Pure. */
-export type AdmitPod = (pod: Pod, namespace: Namespace | undefined) => Pod;
 
 /** A request for a route of another room. `peerCertificateDer` is what the TLS peer proved to hold, not yet verified. */
 export interface ExtraRequest {

@@ -8,7 +8,6 @@ import { FrontDesk } from './front-desk.ts';
 import { identifier } from './identify.ts';
 import { OpenApiDesk } from './openapi-desk.ts';
 import type {
-  AdmitPod,
   Authorize,
   CodecPort,
   ExtraRoute,
@@ -46,7 +45,6 @@ export interface ApiServerOptions {
   readonly tokens: TokenLookup;
   /** Default: members of system:masters may do everything, others nothing. */
   readonly authorize?: Authorize;
-  readonly admitPod?: AdmitPod;
   readonly extraRoutes?: readonly ExtraRoute[];
   /** Metrics of the other rooms, for `/metrics`. */
   readonly metrics?: () => readonly Metric[];
@@ -84,7 +82,7 @@ export class ApiServer {
   constructor(options: ApiServerOptions) {
     this.#options = options;
     this.#openApi = new OpenApiDesk(options.openApi, options.clock);
-    const { kinds, store, codec, streams, telemetry, clock, log, admitPod } = options;
+    const { kinds, store, codec, streams, telemetry, clock, log } = options;
     const resources = [...kinds.map(servedOf), ...COMPUTED];
     const encoder = new EventEncoder();
     const authorize = options.authorize ?? mastersOnly;
@@ -98,7 +96,6 @@ export class ApiServer {
         streams,
         telemetry,
         authorize,
-        admitPod,
         encoder,
         clock,
         log,

@@ -1,6 +1,3 @@
-import type { Namespace } from '../../protocol/kinds/core.ts';
-import type { KubeObject } from '../../protocol/kinds/meta.ts';
-import type { Pod } from '../../protocol/kinds/pod.ts';
 import { ApiError } from '../../protocol/status.ts';
 import type { ApiContext, Target } from './context.ts';
 import { readObject } from './decode.ts';
@@ -17,18 +14,8 @@ export async function create(context: ApiContext, exchange: Exchange, target: Ta
   const { spec, namespace } = target;
   const object = await readObject(context, exchange, spec, namespace, options.fieldValidation);
   const { dryRun } = options;
-  const admitted = admit(context, target, object);
-  const created = await context.store.createObject(spec.kind, admitted, { dryRun });
+  const created = await context.store.createObject(spec.kind, object, { dryRun });
   return { object: shown(context, exchange, target, created), code: 201 };
-}
-
-function admit(context: ApiContext, target: Target, object: KubeObject): KubeObject {
-  if (target.spec.kind !== 'Pod' || context.admitPod === undefined) return object;
-  // A pod without a proper spec is the validation's to refuse.
-  const pod = object as Pod;
-  if (typeof pod.spec !== 'object' || pod.spec === null) return object;
-  const namespace = context.store.getObject('Namespace', '', target.namespace);
-  return context.admitPod(pod, namespace as Namespace | undefined);
 }
 
 /** Answers a PUT of an object or of its status. */

@@ -84,6 +84,10 @@ export class GarbageController implements Loop {
     } else {
       this.#index(kind, object);
       if (concernsUs(object)) this.#queue.add(key);
+      const left = (previous?.metadata.ownerReferences ?? []).filter(
+        (o) => !object.metadata.ownerReferences?.some((now) => now.uid === o.uid),
+      );
+      for (const owner of left) this.#addOwner(owner, object);
     }
     if (kind === 'Node' && type === 'deleted') this.#checkNode(object.metadata.name);
     if (kind === 'Pod' && type !== 'deleted') this.#onPod(object as KubeObject & { kind: 'Pod' });

@@ -4,7 +4,6 @@ import type { OwnerReference } from '../../protocol/kinds/meta.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { ReplicaSet } from '../../protocol/kinds/workloads.ts';
 import type { Change, NewObject } from '../cluster.ts';
-import { ADMIT_DEFAULTS, type AdmitDefaults, admitPod } from '../decide/admit-pod.ts';
 import { controllerUid } from '../decide/pod-facts.ts';
 import { rollUpReplicaSet } from '../decide/replica-set-status.ts';
 import { planReplicas } from '../decide/replicas.ts';
@@ -30,12 +29,10 @@ const BURST = 500;
  */
 export class ReplicaSetController implements Loop {
   readonly #deps: LoopDeps;
-  readonly #admit: AdmitDefaults;
   readonly #queue: KeyedQueue;
   #unsubscribe: (() => void) | undefined;
 
-  constructor(deps: LoopDeps, admit: AdmitDefaults = ADMIT_DEFAULTS) {
-    this.#admit = admit;
+  constructor(deps: LoopDeps) {
     this.#deps = { ...deps, log: deps.log.with({ room: 'controllers', loop: 'replica-set' }) };
     this.#queue = loopQueue((key) => this.#reconcile(key), this.#deps, 16);
   }
@@ -94,9 +91,7 @@ export class ReplicaSetController implements Loop {
   async #create(rs: ReplicaSet): Promise<void> {
     const { client, events } = this.#deps;
     try {
-      const draft = podFrom(rs);
-      admitPod(draft, this.#deps.view.get('Namespace', '', rs.metadata.namespace ?? ''), this.#admit);
-      const pod = await client.create('Pod', draft);
+      const pod = await client.create('Pod', podFrom(rs));
       const message = `Created pod: ${pod.metadata.name}`;
       events.record({ involved: referenceTo(rs), type: 'Normal', reason: 'SuccessfulCreate', message });
     } catch (error) {
@@ -161,7 +156,7 @@ function podFrom(rs: ReplicaSet): NewObject<Pod> {
       ...(metadata?.finalizers && { finalizers: metadata.finalizers }),
       ownerReferences: [ownerReference(rs)],
     },
-    spec: { ...spec },
+    spec,
   };
 }
 

@@ -3,7 +3,6 @@ import { chmodSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import * as assert from 'uvu/assert';
-import type { Pod } from '../../protocol/kinds/pod.ts';
 import { spec } from '../spec.ts';
 import { ADMIN_TOKEN, eventually, startHub, type TestHub } from './hub.ts';
 import { readyNode, runningPod } from './worlds.ts';
@@ -71,13 +70,6 @@ spec(
       assert.match(lines[2] ?? '', /^p +1\/1 +Terminating/);
     });
 
-    it('completes pods on creation', async () => {
-      const made = await hub.kubectl('run', 'r', '--image=busybox');
-      assert.is(made.code, 0, made.err);
-      const pod = hub.store.port.getObject('Pod', 'default', 'r') as Pod;
-      assert.is(pod.metadata.labels?.['admitted'], 'default');
-    });
-
     it('takes a token from the subprotocols of a WebSocket', async () => {
       await hub.put(runningPod('ws', 'worker-1'));
       const path = '/api/v1/namespaces/default/pods/ws/exec?command=true&stdout=1';
@@ -106,12 +98,7 @@ spec(
   {
     caseTimeoutMs: 40_000,
     before: async () => {
-      hub = await startHub({
-        admitPod: (pod, namespace) => ({
-          ...pod,
-          metadata: { ...pod.metadata, labels: { admitted: namespace?.metadata.name ?? '' } },
-        }),
-      });
+      hub = await startHub();
       await hub.put(readyNode('worker-1'));
       await hub.put(runningPod('p', 'worker-1'));
     },

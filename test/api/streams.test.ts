@@ -146,6 +146,16 @@ spec(
       await eventually('all streams are closed', () => hub.device.live === 0);
       assert.equal(hub.complaints, []);
     });
+
+    it('ends commands that run when the server stops', async () => {
+      const running = hub.kubectl('exec', 'solo', '--', 'sleep', '60');
+      await eventually('it runs', () => hub.device.live === 1);
+      const startMs = Date.now();
+      await hub.server.stop();
+      assert.ok(Date.now() - startMs < 4000);
+      assert.is.not((await running).code, 0);
+      await eventually('the device is told', () => hub.device.live === 0);
+    });
   },
   {
     caseTimeoutMs: 60_000,

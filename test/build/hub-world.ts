@@ -6,16 +6,18 @@ import { GarbageController } from '../../hub/controllers/garbage.ts';
 import { NamespaceController } from '../../hub/controllers/namespace.ts';
 import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
+import { admitPod } from '../../hub/decide/admit-pod.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
+import { liveSource } from '../../hub/live-source.ts';
 import type { LoopDeps } from '../../hub/loop.ts';
 import { Scheduler } from '../../hub/scheduler/scheduler.ts';
 import { Store } from '../../hub/store/store.ts';
-import { liveSource } from '../../hub/telemetry/live-source.ts';
 import { TelemetryView } from '../../hub/telemetry/telemetry-view.ts';
 import { DurableMap } from '../../kit/durable-map.ts';
 import { createLogger, silentLogger } from '../../kit/logger.ts';
+import type { Namespace } from '../../protocol/kinds/core.ts';
 import { kinds } from '../../protocol/kinds/index.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Deployment } from '../../protocol/kinds/workloads.ts';
@@ -75,7 +77,19 @@ export class HubWorld {
     const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'hub-world-'));
     const clock = options.clock ?? new ManualClock();
     const { map, entries } = await DurableMap.open(directory, { shards: 4 });
-    const store = await Store.open({ kinds, map, entries, clock });
+    const store = await Store.open({
+      kinds,
+      map,
+      entries,
+      clock,
+      admit: (object, newest) => {
+        if (object.kind !== 'Pod') return;
+        admitPod(
+          object as Pod,
+          newest('Namespace', '', object.metadata.namespace ?? '') as Namespace | undefined,
+        );
+      },
+    });
     const world = new HubWorld(store, clock, directory, options.link);
     for (const loop of world.#loops) loop.start(world.#abort.signal);
     return world;

@@ -44,12 +44,17 @@ export class ManualClock implements Clock {
         .sort((a, b) => a.dueMs - b.dueMs || a.order - b.order)[0];
       if (due === undefined) break;
       this.#timers = this.#timers.filter((t) => t !== due);
-      this.#moveTo(due.dueMs);
+      this.#moveTo(Math.max(due.dueMs, this.#monotonicMs));
       due.run();
       await settle();
     }
     this.#moveTo(endMs);
     await settle();
+  }
+
+  /** Time passes while the process stands still: no timer fires until the next `advance`. */
+  stall(forMs: number): void {
+    this.#moveTo(this.#monotonicMs + forMs);
   }
 
   /** Sets the wall clock only, as NTP would. */

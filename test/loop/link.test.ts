@@ -53,6 +53,7 @@ class World {
       },
       onDesired: (next) => void this.acted.push([...next.items.keys()]),
     });
+    this.outbox.hold(['a']);
     this.link = new Link({
       clock: this.clock,
       log: silentLogger,
@@ -245,7 +246,9 @@ spec('Link', (it) => {
   });
 
   it('sends reports again that nobody acknowledges', async () => {
-    const w = await new World().start();
+    const w = new World();
+    w.outbox.hold([]);
+    await w.start();
     w.isHubMute = true;
     w.outbox.putStatus(podReport('a'));
     w.link.outboxChanged();

@@ -50,6 +50,7 @@ spec('Outbox', (it) => {
     const box = new Outbox('b', limits);
     box.putStatus(podReport('a'));
     box.putEvent(event('e1'));
+    box.hold(['a']);
     drain(box);
     box.restart();
     assert.equal(drain(box), ['3 full a', '4 events e1 dropped 0']);
@@ -83,16 +84,36 @@ spec('Outbox', (it) => {
     ]);
   });
 
-  it('forgets a pod once its end is acknowledged, but not one that came back meanwhile', () => {
+  it('waits with the inventory until every held pod has been looked at', () => {
     const box = new Outbox('b', limits);
-    box.putStatus(podReport('a', { gone: true }));
-    box.putStatus(podReport('b', { gone: true }));
-    drain(box);
-    box.putStatus(podReport('b'));
-    box.ack('b', 1);
-    assert.is(box.depth.pods, 1);
     box.restart();
-    assert.equal(drain(box), ['2 full b']);
+    box.putStatus(podReport('a'));
+    assert.equal(drain(box), ['1 a'], 'nobody has told what is held');
+    box.hold(['a', 'b']);
+    assert.equal(drain(box), []);
+    box.putStatus(podReport('b', { gone: true }));
+    assert.equal(drain(box), ['2 full a,b']);
+  });
+
+  it('takes an empty inventory when nothing is held', () => {
+    const box = new Outbox('b', limits);
+    box.restart();
+    box.hold([]);
+    assert.equal(drain(box), ['1 full ']);
+  });
+
+  it('keeps a pod that is gone until the desired state drops it', () => {
+    const box = new Outbox('b', limits);
+    box.hold(['a']);
+    box.putStatus(podReport('a', { gone: true }));
+    drain(box);
+    box.ack('b', 1);
+    box.restart();
+    assert.equal(drain(box), ['2 full a']);
+    box.hold([]);
+    box.resend();
+    assert.is(box.depth.pods, 0);
+    assert.equal(drain(box), []);
   });
 
   it('repeats the count of lost events until it is acknowledged', () => {
@@ -107,7 +128,7 @@ spec('Outbox', (it) => {
     const box = new Outbox('b', limits);
     box.putStatus(podReport('a'));
     drain(box);
-    box.forgetPod('a');
+    box.hold([]);
     box.resend();
     assert.equal(drain(box), []);
   });

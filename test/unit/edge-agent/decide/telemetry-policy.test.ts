@@ -72,10 +72,13 @@ spec('decideTelemetry', (it) => {
     assert.is(sent.has(3), false);
   });
 
-  it('tells all pods again at the keep-alive', () => {
+  it('tells all pods again at every tenth keep-alive only', () => {
     const pods = { aaaaaaaa: use(100, 50), bbbbbbbb: use(10, 5) };
-    const sent = feed(...Array.from({ length: 7 }, () => sample({ pods })));
-    assert.equal(sent.get(6)?.pods, pods);
+    const sent = feed(...Array.from({ length: 61 }, () => sample({ pods })));
+    const withPods = [...sent].filter(([, s]) => s.pods !== undefined).map(([i]) => i);
+    assert.is(sent.size, 11);
+    assert.equal(withPods, [0, 60]);
+    assert.equal(sent.get(60)?.pods, pods);
   });
 
   it('follows a lasting load within three samples, and a saw-tooth hardly', () => {

@@ -167,6 +167,22 @@ spec('StreamServer', (it) => {
     ]);
   });
 
+  it('keeps frames that overtook the opening, and drops those after the end', async () => {
+    const b = new Bench();
+    void b.hub.write('stdin', bytes('early'));
+    b.hub.end('stdin');
+    b.open({ kind: 'exec', exec });
+    let typed = '';
+    b.stdin.on('data', (chunk: Buffer) => {
+      typed += chunk.toString();
+    });
+    await once(b.stdin, 'end');
+    assert.is(typed, 'early');
+    b.server.connectionLost();
+    for (let i = 0; i < 100; i++) b.server.receive(`unknown-${i}`, new Uint8Array(300_000));
+    assert.is(b.server.open, 0);
+  });
+
   it('drops the engine’s connection when the user leaves', async () => {
     const b = new Bench().open({ kind: 'attach', exec });
     await until('the attach', () => b.calls.length > 0);

@@ -1,0 +1,108 @@
+import { readFileSync } from 'node:fs';
+import { Agent, request } from 'node:https';
+import { readAccess } from '../../cli/kubeconfig.ts';
+import type { Pod } from '../../protocol/kinds/pod.ts';
+
+interface WatchEvent {
+  readonly type: string;
+  readonly object: Pod;
+}
+
+/** A client of the hub that keeps its connections, as controllers and dashboards do: no process start is measured. */
+export class BenchApi {
+  readonly #server: URL;
+  readonly #agent: Agent;
+
+  private constructor(server: URL, agent: Agent) {
+    this.#server = server;
+    this.#agent = agent;
+  }
+
+  static async open(kubeconfig: string): Promise<BenchApi> {
+    const access = await readAccess(kubeconfig, readFileSync(kubeconfig, 'utf8'));
+    const agent = new Agent({ keepAlive: true, ca: access.caPem, cert: access.certPem, key: access.keyPem });
+    return new BenchApi(new URL(access.server), agent);
+  }
+
+  /** Sends JSON, resolves to the parsed answer; rejects with the answer's text when it is a refusal. */
+  ask(method: string, path: string, body?: unknown): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const req = this.#request(method, path, (status, text) =>
+        status < 400
+          ? resolve(text === '' ? undefined : JSON.parse(text))
+          : reject(new Error(`${method} ${path}: ${status} ${text}`)),
+      );
+      req.on('error', reject);
+      req.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+
+  /** Watches pods of a label until `done` says so of the newest states by name; resolves then, rejects after `limitMs`. */
+  async until(
+    selector: string,
+    done: (pods: ReadonlyMap<string, Pod>) => boolean,
+    limitMs: number,
+  ): Promise<{ begun: Promise<void>; met: Promise<void> }> {
+    const pods = new Map<string, Pod>();
+    let begun: () => void = () => undefined;
+    const beginning = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const met = new Promise<void>((resolve, reject) => {
+      const path = `/api/v1/namespaces/default/pods?watch=true&labelSelector=${encodeURIComponent(selector)}`;
+      const req = request({ ...this.#target(path), method: 'GET', agent: this.#agent }, (res) => {
+        begun();
+        let rest = '';
+        res.on('data', (chunk: Buffer) => {
+          const lines = (rest + chunk.toString()).split('\n');
+          rest = lines.pop() ?? '';
+          for (const line of lines) {
+            const event = JSON.parse(line) as WatchEvent;
+            if (event.type === 'DELETED') pods.delete(event.object.metadata.name);
+            else pods.set(event.object.metadata.name, event.object);
+            if (!done(pods)) continue;
+            clearTimeout(timer);
+            req.destroy();
+            resolve();
+            return;
+          }
+        });
+      });
+      const timer = setTimeout(() => {
+        req.destroy();
+        reject(
+          new Error(`not within ${limitMs} ms: ${[...pods.values()].map((p) => p.status?.phase).join(' ')}`),
+        );
+      }, limitMs);
+      // Destroying the request after the goal was met ends here as well; the promise is settled by then.
+      req.on('error', reject);
+      req.end();
+    });
+    return { begun: beginning, met };
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #target(path: string): { host: string; port: string; path: string } {
+    return { host: this.#server.hostname, port: this.#server.port, path };
+  }
+
+  #request(
+    method: string,
+    path: string,
+    onEnd: (status: number, text: string) => void,
+  ): ReturnType<typeof request> {
+    return request(
+      { ...this.#target(path), method, agent: this.#agent, headers: { 'content-type': 'application/json' } },
+      (res) => {
+        let text = '';
+        res.on('data', (chunk: Buffer) => {
+          text += chunk.toString();
+        });
+        res.on('end', () => onEnd(res.statusCode ?? 500, text));
+      },
+    );
+  }
+}

@@ -1,0 +1,62 @@
+import { request } from 'node:http';
+
+/** Bare calls to one Docker Engine over its socket: the baseline beside which everything is measured. */
+export class RawEngine {
+  readonly #socketPath: string;
+
+  constructor(socketPath: string) {
+    this.#socketPath = socketPath;
+  }
+
+  /** Creates and starts a container that sleeps, as our pods are: on a bridge, with a label. Resolves to its id. */
+  async run(image: string, network: string): Promise<string> {
+    const body = {
+      Image: image,
+      Cmd: ['sleep', '1000000'],
+      Labels: { bench: 'raw' },
+      HostConfig: { NetworkMode: network },
+    };
+    const created = (await this.#ask('POST', '/containers/create', body)) as { Id: string };
+    await this.#ask('POST', `/containers/${created.Id}/start`);
+    return created.Id;
+  }
+
+  /** Removes everything `run` made. */
+  async clean(): Promise<void> {
+    const filters = encodeURIComponent(JSON.stringify({ label: ['bench=raw'] }));
+    const found = (await this.#ask('GET', `/containers/json?all=true&filters=${filters}`)) as {
+      Id: string;
+    }[];
+    for (const { Id } of found) await this.#ask('DELETE', `/containers/${Id}?force=true`);
+  }
+
+  #ask(method: string, path: string, body?: unknown): Promise<unknown> {
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    return new Promise((resolve, reject) => {
+      const req = request(
+        {
+          socketPath: this.#socketPath,
+          path: `/v1.41${path}`,
+          method,
+          headers:
+            payload === undefined
+              ? {}
+              : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+        },
+        (res) => {
+          let text = '';
+          res.on('data', (chunk: Buffer) => {
+            text += chunk.toString();
+          });
+          res.on('end', () => {
+            if ((res.statusCode ?? 500) >= 400)
+              return reject(new Error(`${method} ${path}: ${res.statusCode} ${text}`));
+            return resolve(text === '' ? undefined : JSON.parse(text));
+          });
+        },
+      );
+      req.on('error', reject);
+      req.end(payload);
+    });
+  }
+}

@@ -1,0 +1,120 @@
+import * as assert from 'uvu/assert';
+import { rollUpReplicaSet } from '../../../../hub/decide/replica-set-status.ts';
+import { planReplicas } from '../../../../hub/decide/replicas.ts';
+import type { Pod } from '../../../../protocol/kinds/pod.ts';
+import { pod, replicaSet } from '../../../build/workloads.ts';
+import { spec } from '../../../spec.ts';
+
+const rs = (replicas: number): ReturnType<typeof replicaSet> => replicaSet('a', replicas);
+const labels = rs(1).spec.selector.matchLabels ?? {};
+const mine = (name: string, parts: Parameters<typeof pod>[1] = {}): Pod =>
+  pod(name, { node: 'n1', labels, owner: 'rs-a', ...parts });
+const now = { atMs: Date.parse('2026-01-01T00:01:00Z'), time: '2026-01-01T00:01:00Z' };
+
+spec('planReplicas', (it) => {
+  const cases: readonly [string, number, readonly Pod[], number, readonly string[]][] = [
+    ['converged', 1, [mine('a')], 0, []],
+    ['starts the missing', 3, [mine('a')], 2, []],
+    ['does not count pods being deleted', 2, [mine('a'), mine('b', { deleting: true })], 1, []],
+    ['does not count ended pods', 1, [mine('a', { phase: 'Failed' })], 1, []],
+    ['removes not-ready first', 1, [mine('a'), mine('b', { ready: false })], 0, ['b']],
+    [
+      'removes pending before running',
+      1,
+      [mine('a', { ready: false }), mine('b', { phase: 'Pending', ready: false })],
+      0,
+      ['b'],
+    ],
+    [
+      'removes unbound before bound',
+      1,
+      [
+        mine('a', { ready: false, phase: 'Pending' }),
+        pod('b', { labels, owner: 'rs-a', phase: 'Pending', ready: false }),
+      ],
+      0,
+      ['b'],
+    ],
+    [
+      'removes the doubled up',
+      2,
+      [mine('a'), mine('b', { node: 'n2' }), mine('c', { node: 'n2' })],
+      0,
+      ['b'],
+    ],
+    [
+      'removes the youngest',
+      1,
+      [mine('a'), mine('b', { node: 'n2', readySince: '2026-01-01T00:00:30Z' })],
+      0,
+      ['b'],
+    ],
+    ['removes the restarted', 1, [mine('a'), mine('b', { node: 'n2', restarts: 3 })], 0, ['b']],
+    ['goes to zero', 0, [mine('a'), mine('b')], 0, ['a', 'b']],
+  ];
+  for (const [name, replicas, pods, create, removed] of cases) {
+    it(name, () => {
+      const plan = planReplicas(rs(replicas), pods);
+      assert.is(plan.create, create);
+      assert.equal(
+        plan.remove.map((p) => p.metadata.name),
+        [...removed],
+      );
+      const reversed = planReplicas(rs(replicas), pods.toReversed());
+      assert.equal(
+        reversed.remove.map((p) => p.metadata.name),
+        [...removed],
+        'whatever the order',
+      );
+    });
+  }
+
+  it('adopts what matches and has no owner, releases what no longer matches', () => {
+    const orphan = pod('o', { labels, node: 'n1' });
+    const stranger = mine('s', { labels: { app: 'debug' } });
+    const plan = planReplicas(rs(2), [mine('a'), stranger], [orphan, pod('x', { labels: { app: 'other' } })]);
+    assert.equal(
+      plan.adopt.map((p) => p.metadata.name),
+      ['o'],
+    );
+    assert.equal(
+      plan.release.map((p) => p.metadata.name),
+      ['s'],
+    );
+    assert.is(plan.create, 0);
+  });
+});
+
+spec('rollUpReplicaSet', (it) => {
+  it('counts, and looks again when a pod becomes available by time', () => {
+    const set = { ...rs(3), spec: { ...rs(3).spec, minReadySeconds: 90 } };
+    const { status, changed, lookAgainMs } = rollUpReplicaSet(
+      set,
+      [mine('a'), mine('b', { ready: false })],
+      undefined,
+      now,
+    );
+    assert.equal(status, {
+      replicas: 2,
+      fullyLabeledReplicas: 2,
+      readyReplicas: 1,
+      availableReplicas: 0,
+      observedGeneration: 1,
+    });
+    assert.is(changed, true);
+    assert.is(lookAgainMs, 30_000);
+    assert.is(
+      rollUpReplicaSet({ ...set, status }, [mine('a'), mine('b', { ready: false })], undefined, now).changed,
+      false,
+    );
+  });
+
+  it('says why pods could not be made, and stops saying it', () => {
+    const { status } = rollUpReplicaSet(rs(1), [], 'no room', now);
+    assert.equal(
+      status.conditions?.map((c) => [c.type, c.reason, c.message]),
+      [['ReplicaFailure', 'FailedCreate', 'no room']],
+    );
+    assert.is(rollUpReplicaSet({ ...rs(1), status }, [], undefined, now).status.conditions, undefined);
+  });
+});
