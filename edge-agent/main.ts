@@ -1,5 +1,6 @@
 /** The agent of a device: settings in, signals out. What it does is in agent.ts. */
 import { ConfigError, describeConfig, describeFlags, readConfig } from '../kit/config.ts';
+import { DirectoryInUseError } from '../kit/directory-lock.ts';
 import { createLogger, type Logger } from '../kit/logger.ts';
 import { Agent } from './agent.ts';
 import { agentSettings } from './config.ts';
@@ -10,6 +11,8 @@ import { readInventory } from './sensors/inventory.ts';
 /** EX_CONFIG of sysexits.h: a person must do something first. */
 const EXIT_CONFIG = 78;
 const EXIT_USAGE = 64;
+/** Worth trying again: the other agent may be about to end. */
+const EXIT_IN_USE = 1;
 /** Longest a clean stop may take before the process ends anyway, in ms. */
 const STOP_MS = 10_000;
 
@@ -75,6 +78,9 @@ try {
         'and run the line it prints here: cox join https://HUB:6443 --token … --ca-hash sha256:…\n',
     );
     process.exitCode = EXIT_CONFIG;
+  } else if (error instanceof DirectoryInUseError) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = EXIT_IN_USE;
   } else {
     throw error;
   }
