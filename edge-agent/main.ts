@@ -2,6 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import { ConfigError, readConfig } from '../kit/config.ts';
 import { describeConfig, describeFlags } from '../kit/describe-config.ts';
+import { DirectoryInUseError } from '../kit/directory-lock.ts';
 import { createLogger, type Logger } from '../kit/logger.ts';
 import { Agent } from './agent.ts';
 import { agentSettings } from './config.ts';
@@ -12,6 +13,8 @@ import { readInventory } from './sensors/inventory.ts';
 /** EX_CONFIG of sysexits.h: a person must do something first. */
 const EXIT_CONFIG = 78;
 const EXIT_USAGE = 64;
+/** Worth trying again: the other agent may be about to end. */
+const EXIT_IN_USE = 1;
 /** Longest a clean stop may take before the process ends anyway, in ms. */
 const STOP_MS = 10_000;
 
@@ -114,6 +117,9 @@ try {
         'On the hub run: cox token create\nHere run the line it prints, which begins with: cox join https://\n',
     );
     process.exitCode = EXIT_CONFIG;
+  } else if (error instanceof DirectoryInUseError) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = EXIT_IN_USE;
   } else {
     throw error;
   }
