@@ -91,6 +91,7 @@ async function appSpec(tools: Tools, cell: PodCell, action: CreateAction): Promi
     memoryLimits: engine.memoryLimits,
     cpuLimits: engine.cpuLimits,
     nodeMemoryBytes: tools.node.memoryBytes,
+    lowestOomScore: tools.node.lowestOomScore,
   });
   if (!result.ok) throw new ConfigError(result.message);
   return result.value;
@@ -109,6 +110,7 @@ async function sandboxSpec(tools: Tools, cell: PodCell, action: CreateAction): P
     name: engineName(cell, action),
     labels: labelsFor(cell, action, ''),
     podIp: cell.memory.ip,
+    lowestOomScore: tools.node.lowestOomScore,
     ...(tools.node.dns === undefined ? {} : { dns: tools.node.dns }),
   });
 }
@@ -223,6 +225,7 @@ export async function startContainer(
   if (container === undefined) return;
   const { name } = container;
   try {
+    await tools.observer.settled(cell.uid);
     await withDeadline(ENGINE_LIMIT_MS, signal, (s) => tools.runtime.start(id, s));
     await tools.observer.refresh(id, signal);
     cell.memory = withContainer(cell.memory, name, { failure: undefined });
@@ -254,7 +257,8 @@ async function startFailed(
     });
     return;
   }
-  if (error.reason === 'AddressInUse' && container.podIp !== undefined) {
+  const again = containerMemory(cell.memory, name).failure !== undefined;
+  if (error.reason === 'AddressInUse' && container.podIp !== undefined && again) {
     tools.node.avoidAddress(container.podIp);
     forgetAddress(cell);
   }
