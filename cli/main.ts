@@ -6,6 +6,7 @@ async function main(argv: readonly string[]): Promise<void> {
   const [first = '', ...rest] = argv;
   // Before the command line library is loaded: a device runs `cox agent` for years and pays for every module.
   if (first === 'hub' || first === 'agent') return runProgram(first, rest);
+  if (first === 'help' && (rest[0] === 'hub' || rest[0] === 'agent')) return runProgram(rest[0], ['--help']);
   const { runCommand } = await import('./commands.ts');
   return runCommand(argv);
 }

@@ -1,5 +1,7 @@
 /** The agent of a device: settings in, signals out. What it does is in agent.ts. */
-import { ConfigError, describeConfig, describeFlags, readConfig } from '../kit/config.ts';
+import { ConfigError, readConfig } from '../kit/config.ts';
+import { describeConfig, describeFlags } from '../kit/describe-config.ts';
+import { DirectoryInUseError } from '../kit/directory-lock.ts';
 import { createLogger, type Logger } from '../kit/logger.ts';
 import { Agent } from './agent.ts';
 import { agentSettings } from './config.ts';
@@ -10,17 +12,39 @@ import { readInventory } from './sensors/inventory.ts';
 /** EX_CONFIG of sysexits.h: a person must do something first. */
 const EXIT_CONFIG = 78;
 const EXIT_USAGE = 64;
+/** Worth trying again: the other agent may be about to end. */
+const EXIT_IN_USE = 1;
 /** Longest a clean stop may take before the process ends anyway, in ms. */
 const STOP_MS = 10_000;
 
+const HELP = `The Coxswain agent: runs the pods of this device
+
+Usage
+  cox agent [flags]
+
+Examples
+  cox agent
+  cox agent --profile pi-4,metered
+  cox agent --data-dir /srv/agent --log-level debug
+  cox agent --offline
+  cox agent --print-config
+
+Flags
+${describeFlags(agentSettings)}
+  --config FILE           JSON file with the same names in camelCase
+
+A device joins first, with the line that cox token create prints on the hub.
+`;
+
 async function main(argv: readonly string[]): Promise<void> {
-  const { values, origins } = readConfig(agentSettings, argv, process.env);
-  if (values.help) {
-    process.stdout.write(`cox agent: runs the pods of this device\n\n${describeFlags(agentSettings)}\n`);
+  if (argv.includes('-h') || argv.includes('--help')) {
+    process.stdout.write(HELP);
     return;
   }
+  const { values, origins } = readConfig(agentSettings, argv, process.env);
   if (values.printConfig) {
-    process.stdout.write(`${describeConfig(values, origins)}\n`);
+    const { printConfig: _asked, printInventory: _other, help: _help, ...settings } = values;
+    process.stdout.write(`${describeConfig(settings, origins)}\n`);
     return;
   }
   if (values.printInventory) {
@@ -67,14 +91,17 @@ try {
   await main(process.argv.slice(2));
 } catch (error) {
   if (error instanceof ConfigError || error instanceof ProfileError) {
-    process.stderr.write(`${error.message}\n`);
+    process.stderr.write(`cox agent: ${error.message}\n`);
     process.exitCode = EXIT_USAGE;
   } else if (error instanceof NotJoinedError) {
     process.stderr.write(
-      'This device has not joined a hub yet. On the hub run: cox token create\n' +
-        'and run the line it prints here: cox join https://HUB:6443 --token … --ca-hash sha256:…\n',
+      'cox agent: this device has not joined a hub yet.\n' +
+        'On the hub run: cox token create\nHere run the line it prints, which begins with: cox join https://\n',
     );
     process.exitCode = EXIT_CONFIG;
+  } else if (error instanceof DirectoryInUseError) {
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = EXIT_IN_USE;
   } else {
     throw error;
   }
