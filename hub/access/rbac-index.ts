@@ -93,7 +93,11 @@ export class RbacIndex {
     if (!isBinding(object)) return;
     for (const [key, place, grant] of grantsOf(object)) {
       const places = at(this.#grants, key, () => new Map<string, Grants>());
-      at(at(places, place, () => new Map<string, Grant[]>()), grant.roleKey, () => []).push(grant);
+      at(
+        at(places, place, () => new Map<string, Grant[]>()),
+        grant.roleKey,
+        () => [],
+      ).push(grant);
     }
   }
 

@@ -46,7 +46,7 @@ start_agent() {
 $(tail -n 3 "$STATE/agent.log")"
   fi
   is_kept agent || say "starting the agent"
-  keep_running agent "$(command -v node)" dist/agent.js --data-dir "$STATE/agent"
+  keep_running agent "$(command -v node)" --max-semi-space-size=1 dist/agent.js --data-dir "$STATE/agent"
 }
 
 HELLO_LIMIT_MS=180000
