@@ -31,6 +31,14 @@ export type Authorize = (user: User, attributes: Attributes) => boolean;
 
 export interface WriteOptions {
   readonly dryRun?: boolean;
+  /** Whose fields the write makes them; `given`: the object brings its `managedFields`. Absent: managers stay as they are. */
+  readonly writer?: FieldWriter | 'given';
+}
+
+/** Who writes, as `metadata.managedFields` names it; `subresource` when it writes through one. */
+export interface FieldWriter {
+  readonly manager: string;
+  readonly subresource?: string;
 }
 
 /** One page of a list. */

@@ -22,6 +22,11 @@ export interface WriteQuery {
   readonly fieldValidation: 'Strict' | 'Warn' | 'Ignore';
 }
 
+/** Query of a server-side apply, checked. */
+export interface ApplyQuery extends WriteQuery {
+  readonly force: boolean;
+}
+
 /** True for `1` and `true`; `0`, `false` and absence are false; throws BadRequest on anything else. */
 export function flag(query: URLSearchParams, name: string): boolean {
   const value = query.get(name);
@@ -109,6 +114,33 @@ export function dryRunOf(values: readonly string[], kind: string): boolean {
   const wrong = values.find((v) => v !== 'All');
   if (wrong !== undefined) throw invalid(META(kind), '', [unsupported('dryRun', wrong, ['All'])]);
   return values.length > 0;
+}
+
+/** Reads the options of a server-side apply, which must name its manager. Throws Invalid. */
+export function applyQuery(query: URLSearchParams): ApplyQuery {
+  const options = writeQuery(query, 'PatchOptions');
+  if (options.fieldManager === '')
+    throw invalid(META('PatchOptions'), '', [
+      {
+        reason: 'FieldValueRequired',
+        field: 'fieldManager',
+        message: 'Required value: is required for apply patch',
+      },
+    ]);
+  return { ...options, force: flag(query, 'force') };
+}
+
+/** Reads the options of any other patch, which takes nothing by force. Throws Invalid. */
+export function patchQuery(query: URLSearchParams): WriteQuery {
+  if (query.has('force'))
+    throw invalid(META('PatchOptions'), '', [
+      {
+        reason: 'FieldValueForbidden',
+        field: 'force',
+        message: 'Forbidden: may not be specified for non-apply patch',
+      },
+    ]);
+  return writeQuery(query, 'PatchOptions');
 }
 
 /** Reads the options of a write; `kind` names the options in error texts (`CreateOptions`). Throws Invalid. */
