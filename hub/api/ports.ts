@@ -57,6 +57,8 @@ export interface PageRequest {
   readonly namespace?: string;
   /** 0: no limit. */
   readonly limit?: number;
+  /** The state to read, one of the past: Expired when it is forgotten. Absent: the newest. */
+  readonly revision?: number;
   /** Of the page before; BadRequest when it is none, Expired when its list is gone. */
   readonly continueToken?: string;
   readonly matches?: (object: KubeObject) => boolean;

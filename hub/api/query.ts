@@ -11,7 +11,8 @@ export interface ListOptions {
   readonly resourceVersionMatch: '' | 'NotOlderThan' | 'Exact';
   readonly watch: boolean;
   readonly allowWatchBookmarks: boolean;
-  readonly sendInitialEvents: boolean;
+  /** Absent when the client says nothing of it. */
+  readonly sendInitialEvents: boolean | undefined;
   readonly timeoutSeconds: number | undefined;
 }
 
@@ -62,11 +63,11 @@ export function listOptions(query: URLSearchParams): ListOptions {
     resourceVersionMatch: match === 'NotOlderThan' || match === 'Exact' ? match : '',
     watch: flag(query, 'watch'),
     allowWatchBookmarks: flag(query, 'allowWatchBookmarks'),
-    sendInitialEvents: flag(query, 'sendInitialEvents'),
+    sendInitialEvents: query.has('sendInitialEvents') ? flag(query, 'sendInitialEvents') : undefined,
     timeoutSeconds: count(query, 'timeoutSeconds'),
   };
   if (options.resourceVersion !== '') revisionOf(options.resourceVersion);
-  const errors = matchErrors(options, match, query.has('sendInitialEvents'));
+  const errors = matchErrors(options, match);
   if (errors.length > 0) throw invalid(META('ListOptions'), '', errors);
   return options;
 }
@@ -77,22 +78,24 @@ const META = (kind: string): { kind: string; group: string; plural: string } => 
   plural: '',
 });
 
-function matchErrors(options: ListOptions, match: string, asksInitial: boolean): FieldError[] {
+function matchErrors(options: ListOptions, match: string): FieldError[] {
   const field = 'resourceVersionMatch';
-  const forbidden = (message: string): FieldError[] => [
-    { reason: 'FieldValueForbidden', field, message: `Forbidden: ${message}` },
+  const forbidden = (message: string, of = field): FieldError[] => [
+    { reason: 'FieldValueForbidden', field: of, message: `Forbidden: ${message}` },
   ];
   if (match !== '' && options.resourceVersionMatch === '')
     return [unsupported(field, match, ['Exact', 'NotOlderThan', ''])];
-  if (options.watch && asksInitial) {
-    if (match !== 'NotOlderThan')
-      return forbidden('resourceVersionMatch=NotOlderThan is required with sendInitialEvents');
-    return [];
-  }
+  const asksInitial = options.sendInitialEvents !== undefined;
+  if (options.watch && asksInitial && match !== 'NotOlderThan')
+    return forbidden('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+  if (!options.watch && asksInitial)
+    return forbidden('sendInitialEvents is forbidden for list', 'sendInitialEvents');
   if (match === '') return [];
-  if (options.watch) return forbidden('resourceVersionMatch is forbidden for watch');
+  if (options.watch && !asksInitial)
+    return forbidden('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
   if (options.continue !== '')
     return forbidden('resourceVersionMatch is forbidden when continue is provided');
+  if (options.watch) return [];
   if (options.resourceVersion === '')
     return forbidden('resourceVersionMatch is forbidden unless resourceVersion is provided');
   if (match === 'Exact' && options.resourceVersion === '0')

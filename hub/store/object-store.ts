@@ -48,7 +48,10 @@ export class ObjectStore {
     this.#kinds = new Map(options.kinds.map((spec) => [spec.kind, spec]));
     const { objects, revision } = readEntries(options.entries, this.#fields);
     this.#memory = new Memory(objects, revision, options.history ?? HISTORY);
-    this.#pages = new ListPages(options.clock);
+    this.#pages = new ListPages(options.clock, (kind, namespace, at) => ({
+      items: this.#memory.listAt(kind, namespace, at),
+      revision: at,
+    }));
     const publish = (change: Change, bytes: number): void => this.#memory.publish(change, bytes);
     const { map, log } = options;
     this.#writes = new WriteQueue({ commit: (changes) => map.commit(changes), publish, log }, revision);
@@ -100,7 +103,7 @@ export class ObjectStore {
     return { items: this.#memory.of(kind).list(namespace), revision: this.revision };
   }
 
-  /** Part of a list; the pages of one list are one state. Throws ApiError BadRequest or PageExpired for its token. */
+  /** Part of a list; the pages of one list are one state. Throws ApiError BadRequest or Expired for its token or revision. */
   listPage(kind: string, request: PageRequest): ListPage {
     return this.#pages.page(kind, this.listObjects(kind, request.namespace), request);
   }
