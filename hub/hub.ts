@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../kit/clock.ts';
+import { DirectoryLock } from '../kit/directory-lock.ts';
+import { isDiskFull } from '../kit/durable-error.ts';
 import { DurableMap } from '../kit/durable-map.ts';
 import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
@@ -79,6 +81,8 @@ export class Hub {
   /** Resolves once API and broker listen and the kubeconfig is written. Rejects when anything cannot be opened; call `stop` then too. */
   async start(): Promise<HubAddresses> {
     const { dataDir, clock, log } = this.#o;
+    const lock = await DirectoryLock.take(dataDir, 'hub', log);
+    this.#stops.push(() => lock.release());
     const hosts = this.#o.advertise.length > 0 ? this.#o.advertise : ['127.0.0.1'];
     const authority = await openAuthority(join(dataDir, 'pki'), {
       hosts,
@@ -180,8 +184,7 @@ export class Hub {
     else void started.catch((err: unknown) => log.warn('link to the broker ended before it was up', { err }));
 
     this.#upkeep(authority, broker, api, store);
-    const kubeconfig = join(dataDir, 'kubeconfig');
-    await ensureKubeconfig(authority, { path: kubeconfig, server: urls('https', apiPort)[0] ?? '', clock });
+    const kubeconfig = await this.#writeKubeconfig(authority, urls('https', apiPort)[0] ?? '');
     log.info('hub ready', {
       version: VERSION,
       cluster: authority.clusterId,
@@ -203,6 +206,19 @@ export class Hub {
     const namespace = newest('Namespace', '', object.metadata.namespace ?? '');
     const defaults = { ...ADMIT_DEFAULTS, unreachableSeconds: this.#o.tolerationSeconds };
     admitPod(object as Pod, namespace as Namespace | undefined, defaults);
+  }
+
+  async #writeKubeconfig(authority: Authority, server: string): Promise<string> {
+    const { dataDir, clock, log } = this.#o;
+    const path = join(dataDir, 'kubeconfig');
+    try {
+      await ensureKubeconfig(authority, { path, server, clock });
+    } catch (err) {
+      // Devices and everybody with a certificate are served all the same; somebody must get in to make room.
+      if (!isDiskFull(err)) throw err;
+      log.warn('disk full: kubeconfig not written, the next start tries again', { path, err });
+    }
+    return path;
   }
 
   #run(loops: readonly Loop[]): void {

@@ -1,5 +1,5 @@
 /**
- * Making certificates and requests. The only file that knows the X.509 library, which costs about 12 MB of memory: import it
+ * Making certificates, and reading requests. The only file that knows the X.509 library, which costs about 12 MB of memory: import it
  * with `await import()` where something must be signed, never statically.
  */
 import 'reflect-metadata';
@@ -90,16 +90,6 @@ export async function signLeaf(signer: Signer, leaf: Leaf): Promise<string> {
     extensions,
   });
   return pem(cert);
-}
-
-/** A certificate request (PKCS#10 PEM) signed with an EC P-256 key. */
-export async function createRequest(keyPem: string, subject: Subject): Promise<string> {
-  const request = await x509.Pkcs10CertificateRequestGenerator.create({
-    name: nameOf(subject),
-    keys: { privateKey: await privateKey(keyPem), publicKey: await publicKey(toPublicPem(keyPem)) },
-    signingAlgorithm: SIGN,
-  });
-  return `${request.toString('pem')}\n`;
 }
 
 /** The public key (SPKI PEM) of a request that proves its possession. Throws RequestError otherwise. */

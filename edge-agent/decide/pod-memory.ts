@@ -151,11 +151,11 @@ export function withoutRuns(memory: PodMemory, ids: readonly string[]): PodMemor
   return { ...memory, runs };
 }
 
-/** The memory after the engine was away: what failed meanwhile says nothing about the pod and is tried again at once. */
+/** The memory after the engine was away: what failed or ended meanwhile says nothing about the pod and is tried again at once. */
 export function forgetFailures(memory: PodMemory): PodMemory {
   const { addressFailure: _, ...rest } = memory;
   return Object.keys(memory.containers).reduce<PodMemory>(
-    (next, name) => withContainer(next, name, { failure: undefined }),
+    (next, name) => withContainer(next, name, { failure: undefined, backoff: undefined }),
     rest,
   );
 }

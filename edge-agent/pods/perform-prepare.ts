@@ -6,7 +6,7 @@ import type { FetchRequest, FetchResult } from './images.ts';
 import { nodeContext, type PodCell, type Tools } from './pod-cell.ts';
 import type { ImageView } from './ports.ts';
 import { registryAuths } from './registry-auth.ts';
-import { VolumeError } from './volumes.ts';
+import { VolumeError } from './volume-error.ts';
 
 /** Volumes that cannot be made are tried again after 1 s, doubling to 2 min: files and items may be on their way. */
 const mountRetryMs = (failures: number): number => Math.min(120_000, 1000 * 2 ** (failures - 1));

@@ -9,6 +9,7 @@ const ANY: readonly Projection[] = ['object', 'Table', 'PartialObjectMetadata', 
 const LARGE_BYTES = 64 * 1024;
 /** From here on an answer is worth compressing; the same bound as in Kubernetes. */
 const GZIP_BYTES = 128 * 1024;
+const MAX_DRAINED_BYTES = 32 * 1024 * 1024;
 /** A client that takes nothing of a large answer for this long is cut off. */
 const STALL_MS = 60_000;
 
@@ -64,10 +65,18 @@ export function sendError(exchange: Exchange, error: ApiError): void {
     return;
   }
   const retry = error.details?.retryAfterSeconds;
-  // The rest of a body nobody will read is not worth the line.
-  if (error.reason === 'RequestEntityTooLarge') response.setHeader('Connection', 'close');
+  if (error.reason === 'RequestEntityTooLarge' && !isWorthDraining(exchange))
+    response.setHeader('Connection', 'close');
   const headers: Record<string, string> = retry === undefined ? {} : { 'Retry-After': String(retry) };
   send(exchange, { object: error.toStatus(), code: error.code, headers });
+}
+
+/**
+ * A client that is still writing when the connection is closed under it loses the answer. Node reads and drops the rest of a body
+ * when the connection stays; beyond this it is not worth the line.
+ */
+function isWorthDraining({ request }: Exchange): boolean {
+  return Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY) <= MAX_DRAINED_BYTES;
 }
 
 /** The Status of a success, as deletions answer. */

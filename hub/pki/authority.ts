@@ -11,6 +11,7 @@ import {
 } from '../../kit/certificates.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { NODE_CERTIFICATE_DAYS, NODES_GROUP, newPrivateKeyPem, nodeCommonName } from '../../kit/csr.ts';
+import { isDiskFull } from '../../kit/durable-error.ts';
 import { writeFileDurably } from '../../kit/durable-file.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { Leaf, Life } from '../../kit/x509.ts';
@@ -92,10 +93,16 @@ export class Authority {
     const life = this.#life(SERVER_DAYS, SERVER_BACKDATED_DAYS);
     const subject = { commonName: 'coxswain-hub', organisations: [] };
     const certPem = await this.#sign({ subject, life, use: 'server', hosts }, keyPem);
-    await writeFileDurably(keyPath, keyPem);
-    await writeFileDurably(certPath, certPem);
     this.#server = { certPem, keyPem };
-    this.#options.log.info('server certificate issued', { hosts, days: SERVER_DAYS });
+    const { log } = this.#options;
+    try {
+      await writeFileDurably(keyPath, keyPem);
+      await writeFileDurably(certPath, certPem);
+    } catch (err) {
+      if (!isDiskFull(err)) throw err;
+      log.warn('disk full: server certificate kept in memory, the next start issues another', { err });
+    }
+    log.info('server certificate issued', { hosts, days: SERVER_DAYS });
     return true;
   }
 

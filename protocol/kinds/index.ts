@@ -4,6 +4,7 @@ import type { KindSpec } from './kind.ts';
 import { leaseKind } from './lease-kind.ts';
 import { nodeKind } from './node-kind.ts';
 import { podKind } from './pod-kind.ts';
+import { clusterRoleBindingKind, clusterRoleKind, roleBindingKind, roleKind } from './rbac-kinds.ts';
 import { deploymentKind, replicaSetKind } from './workload-kinds.ts';
 
 /**
@@ -21,4 +22,8 @@ export const kinds: readonly KindSpec[] = [
   deploymentKind,
   replicaSetKind,
   leaseKind,
+  roleKind,
+  roleBindingKind,
+  clusterRoleKind,
+  clusterRoleBindingKind,
 ];

@@ -130,6 +130,19 @@ spec(
       for (const line of out.split('\n')) assert.ok(line.length <= 80, `${line.length}: ${line}`);
     });
 
+    it('helps within 80 columns, with examples', async () => {
+      const commands = ['hub', 'agent', 'join', 'token', 'kubeconfig', 'top', 'version'];
+      const texts = await Promise.all([
+        ...commands.map(async (name) => (await cox(name, '--help')).out),
+        ...['create', 'list', 'delete'].map(async (name) => (await cox('token', name, '--help')).out),
+      ]);
+      for (const text of texts) {
+        assert.match(text, /^Examples?\b|Examples?:/m);
+        for (const line of text.split('\n')) assert.ok(line.length <= 80, `${line.length}: ${line}`);
+      }
+      assert.is((await cox('help', 'hub')).out, texts[0]);
+    });
+
     it('prints and merges the kubeconfig', async () => {
       assert.is((await cox('kubeconfig')).out.trim(), kubeconfig);
       const target = join(dir, 'own');
@@ -218,7 +231,7 @@ spec(
         method: 'POST',
         trust: { pinned: fleet.authority.caPem },
         identity,
-        body: JSON.stringify({ csr: await buildNodeCsr(newPrivateKeyPem(), 'w8') }),
+        body: JSON.stringify({ csr: buildNodeCsr(newPrivateKeyPem(), 'w8') }),
         timeoutMs: 5_000,
         nowMs: 0,
       });
