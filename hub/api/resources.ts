@@ -1,4 +1,5 @@
 import { notFound } from '../../protocol/status.ts';
+import { apply, isApply } from './apply.ts';
 import { type ApiContext, demand, methodNotAllowed, type Target } from './context.ts';
 import { remove, removeAll } from './delete.ts';
 import { noSuchPath } from './documents.ts';
@@ -18,7 +19,7 @@ import { parseFieldSelector } from './selection.ts';
 import { isScalable } from './served.ts';
 import { tokenRequest } from './token-request.ts';
 import { watch } from './watch.ts';
-import { create, update } from './write.ts';
+import { create, type Part, update } from './write.ts';
 
 /** Answers every path below `/api/V` and `/apis/G/V`. Throws ApiError. */
 export async function resourceAnswer(
@@ -94,10 +95,14 @@ function single(context: ApiContext, exchange: Exchange, target: Target): Promis
     case 'update':
       return update(context, exchange, target, 'spec');
     case 'patch':
-      return patch(context, exchange, target, 'spec');
+      return patching(context, exchange, target, 'spec');
     case 'delete':
       return remove(context, exchange, target);
   }
+}
+
+function patching(context: ApiContext, exchange: Exchange, target: Target, part: Part): Promise<Answer> {
+  return isApply(exchange) ? apply(context, exchange, target, part) : patch(context, exchange, target, part);
 }
 
 const VERBS: Readonly<Record<string, 'get' | 'update' | 'patch' | 'delete'>> = {
@@ -139,7 +144,7 @@ function status(context: ApiContext, exchange: Exchange, target: Target): Promis
     case 'PUT':
       return update(context, exchange, target, 'status');
     case 'PATCH':
-      return patch(context, exchange, target, 'status');
+      return patching(context, exchange, target, 'status');
     default:
       throw methodNotAllowed();
   }
