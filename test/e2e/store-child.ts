@@ -4,7 +4,7 @@
  *
  *   node --import tsx test/e2e/store-child.ts store|map|full DIRECTORY ROUND
  */
-import { unlinkSync, writeFileSync } from 'node:fs';
+import { unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Store } from '../../hub/store/store.ts';
 import { systemClock } from '../../kit/clock.ts';
@@ -18,8 +18,18 @@ const BALLAST_BYTES = 400 * 1024;
 
 const [mode = '', directory = '', round = ''] = process.argv.slice(2);
 
-/** A pipe takes this synchronously, so that nothing is reported later than it was known. */
-const report = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+/** Past the stream, which queues when the reader is slow: a line still queued at the kill would never be told. */
+function report(line: unknown): void {
+  let rest = Buffer.from(`${JSON.stringify(line)}\n`);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(1, rest));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1); // the reader is a moment behind
+    }
+  }
+}
 
 interface Target {
   /** Writes a value under a name, or takes the name away. */
