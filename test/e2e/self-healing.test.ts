@@ -8,6 +8,7 @@ import {
   deployment,
   killMainProcess,
   nodeOf,
+  nodesIdle,
   nodesReady,
   podsOf,
   restartsOf,
@@ -214,8 +215,17 @@ spec(
         before.map((p) => p.metadata.uid).sort(),
         'no pod was replaced',
       );
-      const onFirst = after.filter((p) => nodeOf(p) === 'worker-1').map((p) => containerId(p));
-      assert.equal(onFirst.sort(), revived.sort(), 'the returning hub churned nothing');
+      // Until the device has reported, the hub shows what it knew before it was stopped.
+      await lab.eventually(
+        async () => {
+          const onFirst = (await podsOf(lab, 'web')).filter((p) => nodeOf(p) === 'worker-1');
+          assert.equal(onFirst.map((p) => containerId(p)).sort(), revived.sort());
+          return true;
+        },
+        { withinMs: 20_000, everyMs: 200 },
+      );
+      const running = await runningContainers(lab, 'worker-1');
+      assert.equal(running.sort(), revived.sort(), 'the returning hub churned nothing');
     });
 
     it('leaves every container alone when the agent is killed or stopped', async () => {
@@ -271,7 +281,8 @@ spec(
   {
     caseTimeoutMs: 240_000,
     before: async () => {
-      lab = await startLab({ workers: 3, name: 'heal' });
+      lab = await startLab({ workers: 3, name: 'heal', alone: true });
+      await nodesIdle(lab);
     },
     after: () => lab.stop(),
   },
