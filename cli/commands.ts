@@ -6,7 +6,7 @@ import { VERSION } from '../kit/version.ts';
 import { type HubClient, openHub } from './hub-client.ts';
 import { joinCluster } from './join.ts';
 import { findKubeconfig, kubeconfigCandidates, mergeKubeconfig } from './kubeconfig.ts';
-import { createToken, deleteToken, listTokens } from './token.ts';
+import { createToken, deleteToken, isLoopback, listTokens } from './token.ts';
 import { topNodes } from './top.ts';
 
 const KUBECONFIG = [
@@ -20,6 +20,11 @@ const print = (text: string): void => {
 
 /** Runs one command; rejects with CliError. Help, version and wrong flags end the process as commander does. */
 export async function runCommand(argv: readonly string[]): Promise<void> {
+  await coxCommand().parseAsync([...argv], { from: 'user' });
+}
+
+/** The tree of commands with their flags and help. */
+export function coxCommand(): Command {
   const cox = new Command('cox')
     .description('Coxswain runs containers on fleets of small devices.')
     .version(VERSION, '-V, --version', 'print the version')
@@ -48,7 +53,7 @@ A first cluster:
   cox top                        see the devices
   kubectl --kubeconfig "$(cox kubeconfig)" get nodes`,
   );
-  await cox.parseAsync([...argv], { from: 'user' });
+  return cox;
 }
 
 /** Listed for the help only: `main.ts` runs them. */
@@ -95,6 +100,9 @@ interface HubFlags {
   readonly kubeconfig?: string;
 }
 
+const LOOPBACK_NOTE =
+  'cox: only this machine can join with this line. To let others in, give the hub\nan address they reach: cox hub --advertise ADDRESS\n';
+
 function addToken(cox: Command): void {
   const token = cox
     .command('token')
@@ -117,7 +125,11 @@ function addToken(cox: Command): void {
     .action((flags: HubFlags & { ttl: string; url?: string }) => {
       const { ttl, url } = flags;
       const options = { ttl, nowMs: Date.now(), ...(url === undefined ? {} : { url }) };
-      return withHub((hub) => createToken(hub, options))(flags);
+      return withHub(async (hub) => {
+        const created = await createToken(hub, options);
+        if (isLoopback(created.url)) process.stderr.write(LOOPBACK_NOTE);
+        return created.line;
+      })(flags);
     });
   token
     .command('list')

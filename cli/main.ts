@@ -12,7 +12,12 @@ async function main(argv: readonly string[]): Promise<void> {
 }
 
 main(process.argv.slice(2)).catch((error: unknown) => {
+  const { code, path } = error as NodeJS.ErrnoException;
   if (error instanceof CliError) process.stderr.write(`cox: ${error.message}\n`);
+  else if (code === 'EACCES' && path !== undefined)
+    process.stderr.write(
+      `cox: ${path}: permission denied; run it as root, or see --help for another place\n`,
+    );
   else
     process.stderr.write(`cox: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
   process.exitCode = 1;

@@ -1,4 +1,5 @@
 /** The agent of a device: settings in, signals out. What it does is in agent.ts. */
+import { accessSync, constants } from 'node:fs';
 import { ConfigError, readConfig } from '../kit/config.ts';
 import { describeConfig, describeFlags } from '../kit/describe-config.ts';
 import { DirectoryInUseError } from '../kit/directory-lock.ts';
@@ -51,6 +52,13 @@ async function main(argv: readonly string[]): Promise<void> {
     process.stdout.write(`${JSON.stringify(await readInventory())}\n`);
     return;
   }
+  if (!isWritable(values.dataDir)) {
+    process.stderr.write(
+      `cox agent: ${values.dataDir} may not be written; run it as root, or see --data-dir\n`,
+    );
+    process.exitCode = EXIT_CONFIG;
+    return;
+  }
   const log = createLogger(values.logLevel);
   process.on('uncaughtException', (err) => {
     log.error('agent failed, ending for a restart', { err });
@@ -69,6 +77,16 @@ async function main(argv: readonly string[]): Promise<void> {
   process.once('SIGTERM', end);
   process.once('SIGINT', end);
   await agent.start();
+}
+
+/** False for a directory that is there and may not be written: the agent would run blind, without cache or identity. */
+function isWritable(directory: string): boolean {
+  try {
+    accessSync(directory, constants.W_OK);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'EACCES';
+  }
 }
 
 function stopper(agent: Agent, log: Logger, ended: () => void): () => void {

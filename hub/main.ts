@@ -36,6 +36,16 @@ function fail(log: Logger, text: string, err: unknown): void {
   process.exitCode = 1;
 }
 
+/** What a person can do something about comes first. */
+function whyNot(err: unknown): string {
+  const { code, port, path } = err as NodeJS.ErrnoException & { readonly port?: number };
+  if (code === 'EADDRINUSE') return `port ${port} is taken; choose others with --api-port and --mqtt-port`;
+  if (code === 'EADDRNOTAVAIL') return 'this machine has no such address; see --bind';
+  if (code === 'EACCES')
+    return `${path ?? 'something'} may not be written; run it as root, or see --data-dir`;
+  return err instanceof Error ? err.message : String(err);
+}
+
 async function main(argv: readonly string[]): Promise<void> {
   if (argv.includes('--help') || argv.includes('-h')) {
     process.stdout.write(HELP);
@@ -74,7 +84,7 @@ async function main(argv: readonly string[]): Promise<void> {
   try {
     await hub.start();
   } catch (err) {
-    fail(log, `hub cannot start: ${err instanceof Error ? err.message : String(err)}`, err);
+    fail(log, `hub cannot start: ${whyNot(err)}`, err);
     await hub.stop();
     process.exit();
   }

@@ -38,7 +38,7 @@ start_agent() {
   local line
   if [ ! -f "$STATE/agent/identity/node.crt" ]; then
     say "joining this machine as device $(node_name)"
-    line=$(cox token create --kubeconfig "$KUBECONFIG_FILE" | grep -m1 '^cox join ') ||
+    line=$(cox token create --kubeconfig "$KUBECONFIG_FILE" 2>>"$STATE/agent.log" | grep -m1 '^cox join ') ||
       die "the hub gave no join token: $STATE/hub.log"
     # shellcheck disable=SC2086 # the printed line is words
     cox ${line#cox } --node-name "$(node_name)" --data-dir "$STATE/agent" >>"$STATE/agent.log" 2>&1 ||
@@ -46,7 +46,7 @@ start_agent() {
 $(tail -n 3 "$STATE/agent.log")"
   fi
   is_kept agent || say "starting the agent"
-  keep_running agent "$(command -v node)" dist/agent.js --data-dir "$STATE/agent"
+  keep_running agent "$(command -v node)" --max-semi-space-size=1 dist/agent.js --data-dir "$STATE/agent"
 }
 
 HELLO_LIMIT_MS=180000
