@@ -33,6 +33,8 @@ spec(
         'v1',
         'apps/v1',
         'coordination.k8s.io/v1',
+        'rbac.authorization.k8s.io/v1',
+        'certificates.k8s.io/v1',
       ]);
       assert.is(new OpenApiStore(kinds, directory).file('batch/v1'), undefined);
     });
