@@ -9,6 +9,7 @@ import { metricsAnswer } from './metrics-api.ts';
 import { patch } from './patch.ts';
 import type { ResourcePath } from './path.ts';
 import { bind, evict } from './pod-actions.ts';
+import { portForward } from './port-forward.ts';
 import { listOptions } from './query.ts';
 import { get, list } from './read.ts';
 import { selfReview } from './reviews.ts';
@@ -131,6 +132,7 @@ const POD_ACTIONS: ReadonlyMap<string, PodAction> = new Map<string, PodAction>([
   ['log', log],
   ['exec', (context, exchange, target) => execOrAttach(context, exchange, target, 'exec')],
   ['attach', (context, exchange, target) => execOrAttach(context, exchange, target, 'attach')],
+  ['portforward', portForward],
   ['binding', posted(bind)],
   ['eviction', posted(evict)],
 ]);

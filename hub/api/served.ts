@@ -38,6 +38,7 @@ const POD_SUBRESOURCES: readonly Subresource[] = [
   { name: 'eviction', responds: { group: 'policy', version: 'v1', kind: 'Eviction' }, verbs: ['create'] },
   { name: 'exec', responds: core('PodExecOptions'), verbs: ['create', 'get'] },
   { name: 'log', responds: core('Pod'), verbs: ['get'] },
+  { name: 'portforward', responds: core('PodPortForwardOptions'), verbs: ['create', 'get'] },
 ];
 
 /** True when the kind has a `/scale`. */
