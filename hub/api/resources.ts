@@ -10,6 +10,7 @@ import { patch } from './patch.ts';
 import type { ResourcePath } from './path.ts';
 import { bind, evict } from './pod-actions.ts';
 import { portForward } from './port-forward.ts';
+import { proxy } from './proxy.ts';
 import { listOptions } from './query.ts';
 import { get, list } from './read.ts';
 import { selfReview } from './reviews.ts';
@@ -94,6 +95,7 @@ function part(
   subresource: string,
 ): Promise<Answer> | Answer {
   const { spec, path, name } = target;
+  if (subresource === 'proxy') return proxy(context, exchange, target);
   if (path.rest !== undefined) throw noSuchPath();
   const verb = exchange.method === 'POST' ? 'create' : VERBS[exchange.method];
   if (verb === undefined) throw methodNotAllowed();

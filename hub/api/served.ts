@@ -39,6 +39,11 @@ const POD_SUBRESOURCES: readonly Subresource[] = [
   { name: 'exec', responds: core('PodExecOptions'), verbs: ['create', 'get'] },
   { name: 'log', responds: core('Pod'), verbs: ['get'] },
   { name: 'portforward', responds: core('PodPortForwardOptions'), verbs: ['create', 'get'] },
+  {
+    name: 'proxy',
+    responds: core('PodProxyOptions'),
+    verbs: ['create', 'delete', 'get', 'patch', 'update'],
+  },
 ];
 
 /** True when the kind has a `/scale`. */
