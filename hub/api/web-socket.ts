@@ -34,18 +34,19 @@ export function offeredProtocols({ request }: Exchange): readonly string[] {
  * none. Throws BadRequest when the request is no WebSocket handshake, Forbidden when no protocol fits. A client that answers no pings is
  * cut off.
  */
-export function acceptWebSocket(
+export async function acceptWebSocket(
   exchange: Exchange,
   protocols: readonly string[],
   clock: Clock,
 ): Promise<AcceptedSocket> {
   const { request, response, upgrade } = exchange;
+  const known = protocols.filter((p) => p !== '').join(', ');
   if (upgrade === undefined || !asksForWebSocket(exchange))
-    throw new ApiError('BadRequest', `this path takes WebSocket only (${protocols.join(', ')})`);
+    throw new ApiError('BadRequest', `this path takes WebSocket only (${known})`);
   const offered = offeredProtocols(exchange);
   const protocol = (offered.length === 0 ? [''] : offered).find((p) => protocols.includes(p));
   if (protocol === undefined)
-    throw new ApiError('Forbidden', `none of the offered protocols is supported: ${protocols.join(', ')}`);
+    throw new ApiError('Forbidden', `none of the offered protocols is supported: ${known}`);
   const server = new WebSocketServer({
     noServer: true,
     perMessageDeflate: false,
