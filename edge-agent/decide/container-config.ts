@@ -33,6 +33,8 @@ export interface ContainerContext {
   readonly memoryLimits: boolean;
   readonly cpuLimits: boolean;
   readonly nodeMemoryBytes: number;
+  /** Below 0 the kernel wants a right that engines inside containers may lack; 0 then. */
+  readonly lowestOomScore: number;
 }
 
 /** The container to create, or why it cannot be made (the text of CreateContainerConfigError). */
@@ -78,7 +80,7 @@ export function containerConfig(
 export function sandboxConfig(
   pod: DesiredPod,
   image: string,
-  context: Pick<ContainerContext, 'name' | 'labels' | 'podIp' | 'dns'>,
+  context: Pick<ContainerContext, 'name' | 'labels' | 'podIp' | 'dns' | 'lowestOomScore'>,
 ): ContainerSpec {
   const { spec } = pod;
   const containers = [
@@ -99,7 +101,7 @@ export function sandboxConfig(
     ports: publishedPorts(containers, spec),
     mounts: [],
     devices: [],
-    limits: { cpuShares: 2, oomScoreAdj: -998 },
+    limits: { cpuShares: 2, oomScoreAdj: Math.max(-998, context.lowestOomScore) },
     security: { ...securityOf(spec, { securityContext: {} }), noNewPrivileges: true },
     stdin: false,
     stdinOnce: false,
@@ -232,7 +234,10 @@ function limitsOf(spec: PodSpec, container: Container, context: ContainerContext
     cpuShares: Math.max(2, Math.floor((requestMilli * 1024) / 1000)),
     ...(limitMilli > 0 && context.cpuLimits ? { cpuMilli: limitMilli } : {}),
     ...(memoryBytes > 0 && context.memoryLimits ? { memoryBytes } : {}),
-    oomScoreAdj: oomScore(spec, bytesOf(requests?.['memory']), context.nodeMemoryBytes),
+    oomScoreAdj: Math.max(
+      context.lowestOomScore,
+      oomScore(spec, bytesOf(requests?.['memory']), context.nodeMemoryBytes),
+    ),
   };
 }
 

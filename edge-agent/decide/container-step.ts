@@ -29,8 +29,10 @@ export function wantsRestart(view: PodView, planned: PlannedContainer, ended: Co
 export function restartDueMs(view: PodView, ended: ContainerView): number {
   const why = view.memory.runs[ended.id]?.stop?.why;
   const exitedMs = ended.exitedMs ?? view.nowMs;
-  if (why === 'SpecChanged' || why === 'SandboxChanged') return exitedMs;
-  return restartAtMs(containerMemory(view.memory, ended.name).backoff, exitedMs);
+  const memory = containerMemory(view.memory, ended.name);
+  // A successor that could not be started has served the back-off already.
+  if (why === 'SpecChanged' || why === 'SandboxChanged' || memory.unstarted === true) return exitedMs;
+  return restartAtMs(memory.backoff, exitedMs);
 }
 
 /** Number of the next container of this name: never one that ran before. */

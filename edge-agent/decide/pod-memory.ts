@@ -151,13 +151,22 @@ export function withoutRuns(memory: PodMemory, ids: readonly string[]): PodMemor
   return { ...memory, runs };
 }
 
-/** The memory after the engine was away: what failed meanwhile says nothing about the pod and is tried again at once. */
+/** The memory after the engine was away: what failed or ended meanwhile says nothing about the pod and is tried again at once. */
 export function forgetFailures(memory: PodMemory): PodMemory {
   const { addressFailure: _, ...rest } = memory;
   return Object.keys(memory.containers).reduce<PodMemory>(
-    (next, name) => withContainer(next, name, { failure: undefined }),
+    (next, name) => withContainer(next, name, { failure: undefined, backoff: undefined }),
     rest,
   );
+}
+
+/** The memory after the desired state changed: what was missing (a ConfigMap, the node's range) may be there now. */
+export function forgetMissing(memory: PodMemory): PodMemory {
+  const { addressFailure: _, ...rest } = memory;
+  const refused = Object.entries(memory.containers).filter(
+    ([, c]) => c.failure?.reason === 'CreateContainerConfigError',
+  );
+  return refused.reduce<PodMemory>((next, [name]) => withContainer(next, name, { failure: undefined }), rest);
 }
 
 /** The failure to remember after one more failure of the same kind. */

@@ -29,6 +29,7 @@ export class EngineObserver {
   readonly #options: ObserverOptions;
   readonly #views = new Map<string, ContainerView>();
   readonly #notedMs = new Map<string, number>();
+  readonly #asking = new Map<string, Promise<void>>();
   #ready = false;
   #done: Promise<void> = Promise.resolve();
 
@@ -139,6 +140,7 @@ export class EngineObserver {
     const view = this.#views.get(event.id);
     if (event.type === 'destroy') this.forget(event.id);
     if (event.type === 'start' && view === undefined) this.#ask(event);
+    if (event.type === 'oom' && view !== undefined) this.note({ ...view, oomKilled: true });
     if (event.type === 'die' && view !== undefined) {
       if (event.atMs < (view.startedAtMs ?? 0)) return;
       this.note({ ...view, state: 'exited', exitCode: event.exitCode, finishedAtMs: event.atMs });
@@ -147,16 +149,28 @@ export class EngineObserver {
     if (event.type === 'die' || event.type === 'destroy') onChange(event.podUid);
   }
 
+  /**
+   * Resolves when the engine has finished with every container of the pod that just ended. It tells of an end before it
+   * has given back the address; only then does it answer questions about the container.
+   */
+  async settled(podUid: string): Promise<void> {
+    await Promise.all(this.containersOf(podUid).map((view) => this.#asking.get(view.id)));
+  }
+
   /** Details that the event does not carry, beside whatever the pod does meanwhile. */
   #ask(event: EngineEvent): void {
     const { onChange, log } = this.#options;
-    this.refresh(event.id).then(
+    const asking = this.refresh(event.id).then(
       () => onChange(event.podUid),
       (error: unknown) => {
         // The list after a reconnect, or the slow resync, brings what this question would have.
         log.debug('container could not be inspected', { containerId: event.id, err: error });
       },
     );
+    const tracked = asking.finally(() => {
+      if (this.#asking.get(event.id) === tracked) this.#asking.delete(event.id);
+    });
+    this.#asking.set(event.id, tracked);
   }
 
   async #noteLastWords(view: ContainerView): Promise<void> {

@@ -28,6 +28,7 @@ export class Node implements NodeServices {
   readonly memoryBytes: number;
   readonly dns: DnsChoice | undefined;
   bootId = '';
+  lowestOomScore = 0;
   readonly #options: NodeOptions;
   readonly #runtime: Runtime;
   readonly #log: Logger;

@@ -27,6 +27,7 @@ export interface NodeServices {
   sandboxImage(): Promise<string>;
   readonly dns: DnsChoice | undefined;
   readonly bootId: string;
+  readonly lowestOomScore: number;
   readonly nodeName: string;
   readonly cpuMilli: number;
   readonly memoryBytes: number;

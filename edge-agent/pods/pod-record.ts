@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { PodStatus } from '../../protocol/kinds/pod.ts';
-import { newMemory, type PodMemory, type RunMemory } from '../decide/pod-memory.ts';
+import { type ContainerMemory, newMemory, type PodMemory, type RunMemory } from '../decide/pod-memory.ts';
 import { type PodPaths, readJson, writeJson } from './pod-files.ts';
 
 /**
@@ -9,7 +9,7 @@ import { type PodPaths, readJson, writeJson } from './pod-files.ts';
  */
 interface PodRecord {
   readonly startAtMs: number;
-  readonly attempts: Readonly<Record<string, number>>;
+  readonly containers: Readonly<Record<string, Pick<ContainerMemory, 'attempts' | 'lastExit'>>>;
   readonly runs: Readonly<Record<string, Pick<RunMemory, 'started' | 'ready' | 'postStart'>>>;
   readonly status?: PodStatus;
 }
@@ -33,10 +33,9 @@ export async function recover(
   const ended = (await readJson(endedFile(paths))) as PodStatus | undefined;
   const startAtMs = record?.startAtMs ?? labelStartMs ?? now.wallMs;
   const startMs = now.monotonicMs - Math.max(0, now.wallMs - startAtMs);
-  const attempts = Object.entries(record?.attempts ?? {});
   const memory: PodMemory = {
     ...newMemory(startAtMs, startMs),
-    containers: Object.fromEntries(attempts.map(([name, count]) => [name, { attempts: count }])),
+    containers: record?.containers ?? {},
     runs: Object.fromEntries(
       Object.entries(record?.runs ?? {}).map(([id, run]) => [id, { ...run, healthy: true }]),
     ),
@@ -45,17 +44,19 @@ export async function recover(
   return { memory, ...(record?.status === undefined ? {} : { status: record.status }) };
 }
 
-/** Text of the record; equal texts mean nothing to write. */
+/** The record to write; an equal one need not be written again. */
 export function recordOf(memory: PodMemory, status: PodStatus | undefined): object {
   const runs = Object.entries(memory.runs).map(([id, run]) => {
     // A hook that ran when the agent stopped is run again by the next one.
     const postStart = run.postStart === 'running' ? undefined : run.postStart;
     return [id, { started: run.started, ready: run.ready, ...(postStart ? { postStart } : {}) }] as const;
   });
-  const attempts = Object.entries(memory.containers).map(([name, c]) => [name, c.attempts] as const);
+  const containers = Object.entries(memory.containers).map(([name, c]) => {
+    return [name, { attempts: c.attempts, ...(c.lastExit ? { lastExit: c.lastExit } : {}) }] as const;
+  });
   return {
     startAtMs: memory.startAtMs,
-    attempts: Object.fromEntries(attempts),
+    containers: Object.fromEntries(containers),
     runs: Object.fromEntries(runs),
     ...(status === undefined ? {} : { status }),
   } satisfies PodRecord;

@@ -4,6 +4,7 @@ import { type Answer, type Exchange, STREAMED } from './exchange.ts';
 import { negotiate } from './media.ts';
 import { includeObjectOf } from './projection.ts';
 import { type ListOptions, revisionOf } from './query.ts';
+import { refuseFuture } from './read.ts';
 import { selection } from './selection.ts';
 import { bodySink, socketSink, type WatchSink } from './watch-sink.ts';
 import { WatchStream } from './watch-stream.ts';
@@ -21,7 +22,10 @@ export async function watch(
   const { spec } = target;
   const accepted = negotiate(exchange.request.headers.accept, ['object', 'Table', 'PartialObjectMetadata']);
   if (accepted === undefined) throw notAcceptable();
-  if (options.sendInitialEvents && accepted.as === 'Table') throw notAcceptable();
+  if (options.sendInitialEvents === true) {
+    if (accepted.as === 'Table') throw notAcceptable();
+    if (options.resourceVersion !== '') refuseFuture(context, options.resourceVersion);
+  }
   const filter = selection(spec, options.labelSelector, options.fieldSelector);
   const include = includeObjectOf(exchange.query);
   const sink = await sinkOf(context, exchange);
@@ -31,7 +35,7 @@ export async function watch(
     filter,
     sink,
     bookmarks: options.allowWatchBookmarks,
-    markInitialEnd: options.sendInitialEvents,
+    markInitialEnd: options.sendInitialEvents === true && options.allowWatchBookmarks,
     projection: { as: accepted.as, include },
     context,
   });
@@ -81,7 +85,7 @@ function begin(
     // A version this store never gave is of another life of the hub: the client must list again.
     if (from > store.revision)
       throw new ApiError('Expired', `too old resource version: ${from} (${store.revision})`);
-    const initial = fromNow || options.sendInitialEvents;
+    const initial = options.sendInitialEvents ?? fromNow;
     const items = initial ? store.listObjects(target.spec.kind, target.namespace).items : [];
     stream.begin(initial ? store.revision : from, items);
     return undefined;

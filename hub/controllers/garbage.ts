@@ -19,6 +19,11 @@ const KINDS: Readonly<Record<KindName, true>> = {
   Lease: true,
   Deployment: true,
   ReplicaSet: true,
+  Role: true,
+  RoleBinding: true,
+  ClusterRole: true,
+  ClusterRoleBinding: true,
+  CertificateSigningRequest: true,
 };
 const KIND_NAMES = Object.keys(KINDS) as KindName[];
 

@@ -55,6 +55,8 @@ export const NAMESPACE_ORDER: readonly KindName[] = [
   'ConfigMap',
   'Secret',
   'ServiceAccount',
+  'RoleBinding',
+  'Role',
   'Lease',
   'Event',
 ];

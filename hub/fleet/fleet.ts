@@ -13,7 +13,7 @@ import type { DeviceLink } from './device-link.ts';
 import { Dispatcher, type FleetIdentity } from './dispatcher.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { Liveness } from './liveness.ts';
-import { isRefusing, Refusals } from './refusals.ts';
+import { isRefusing, isStranger, Refusals, strangerAnnotations } from './refusals.ts';
 import { Registrar } from './registrar.ts';
 import { type DeviceEventSink, ReportInbox } from './report-inbox.ts';
 import { Sessions } from './sessions.ts';
@@ -42,6 +42,7 @@ export interface FleetDeps extends LoopDeps {
 /** How often a device that the hub does not know is asked to say hello, at most. */
 const ASK_HELLO_MS = 3_000;
 const DEFAULT_LEASE_MS = 8_000;
+const NOTHING_YET = { t: 'desired', gen: 0, base: null, items: [], set: {}, del: [] } as const;
 
 /**
  * The hub's side of every device's conversation (docs/wire.md): sessions, registration, desired state down, reports up, leases,
@@ -193,8 +194,11 @@ export class Fleet implements Loop {
       return;
     }
     const object = view.get('Node', '', node);
-    const session = this.#sessions.begin(node, hello, isRefusing(object));
-    if (session === undefined) return;
+    const { clusterId } = this.#deps.identity;
+    const knowsPod = (uid: string): boolean => view.byUid('Pod', uid) !== undefined;
+    const isStrange = isStranger(hello, clusterId, object, knowsPod);
+    const refuses = isStrange || isRefusing(object);
+    if (this.#sessions.begin(node, hello, refuses) === undefined) return;
     log.info('device connected', {
       node,
       agent: hello.agent,
@@ -207,14 +211,16 @@ export class Fleet implements Loop {
     this.#leases.heard(node, hello.facts.leaseMs);
     this.#send(node, {
       t: 'welcome',
-      cluster: this.#deps.identity.clusterId,
+      cluster: clusterId,
       version,
       hub: this.#deps.hubName,
       atMs: this.#deps.clock.nowMs(),
     });
+    // Generation 0 is older than any: the answer names what the device keeps running, for people to decide.
+    if (refuses) this.#send(node, { ...NOTHING_YET, cluster: clusterId });
     // A known node need not wait for its object to be brought up to date.
     if (object?.spec.podCIDR !== undefined) this.#dispatcher.trigger(node);
-    this.#registrar.put(node, hello.facts);
+    this.#registrar.put(node, hello.facts, isStrange ? strangerAnnotations(hello) : {});
   }
 
   #noCommonVersion(node: string, hello: HelloReport): void {

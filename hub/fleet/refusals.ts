@@ -1,6 +1,6 @@
 import type { KeyedQueue } from '../../kit/keyed-queue.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
-import type { RefusedReport } from '../../protocol/wire/messages.ts';
+import type { HelloReport, RefusedReport } from '../../protocol/wire/messages.ts';
 import type { Change } from '../cluster.ts';
 import { CONDITION_REFUSED } from '../decide/assess-node.ts';
 import { withCondition } from '../decide/node-object.ts';
@@ -20,9 +20,29 @@ export function generationFloor(node: Node | undefined): number {
   return Number.isSafeInteger(floor) && floor > 0 ? floor : 0;
 }
 
-/** True while the node's device will not follow this hub. */
+/** True while the node's device is not to be told what to do: it refused, or came as a stranger. */
 export function isRefusing(node: Node | undefined): boolean {
-  return node?.status?.conditions?.some((c) => c.type === CONDITION_REFUSED && c.status === 'True') ?? false;
+  return node?.metadata.annotations?.[REFUSED_GENERATION] !== undefined;
+}
+
+/**
+ * True for a device of this very cluster that runs pods while the store knows neither it nor them: the store was lost. Generations
+ * cannot tell, because a new store's revisions may be above the device's. A node that was deleted while its device was
+ * away looks the same; nothing is stopped then that a person has not given up.
+ */
+export function isStranger(
+  hello: HelloReport,
+  clusterId: string,
+  node: Node | undefined,
+  knowsPod: (uid: string) => boolean,
+): boolean {
+  if (node !== undefined || hello.cluster !== clusterId) return false;
+  return Object.keys(hello.have).some((key) => key.startsWith('pod/') && !knowsPod(key.slice(4)));
+}
+
+/** What a node is created with when its device is a stranger: durable together with the node itself. */
+export function strangerAnnotations(hello: HelloReport): Record<string, string> {
+  return { [REFUSED_GENERATION]: String(hello.gen) };
 }
 
 /**
@@ -108,7 +128,7 @@ export class Refusals {
       draft.metadata.annotations = floor > 0 ? { ...rest, [GENERATION_FLOOR]: String(floor) } : rest;
       return true;
     });
-    if (isRefusing(node)) {
+    if (node.status?.conditions?.some((c) => c.type === CONDITION_REFUSED)) {
       const message = 'A person decided that the device follows this hub.';
       await this.#setCondition(name, 'False', 'Accepted', message, momentOf(clock).time);
     }
@@ -152,5 +172,5 @@ function textOf(node: string, report: RefusedReport): string {
   if (report.reason === 'OtherCluster') {
     return `The device belongs to cluster ${report.cluster} and keeps running ${pods}. Join it to this cluster again to have it follow this hub.`;
   }
-  return `The device holds generation ${report.gen} and this hub offers ${report.offeredGen}: the hub's store is older than what the device was told, or empty. The device keeps running ${pods}. Restore the hub's store; or, to have the device follow this hub and stop what it does not know: kubectl annotate node ${node} ${ACCEPT}=true`;
+  return `The device holds generation ${report.gen} of a desired state that this hub does not know: the hub's store was lost or is older, or the node was deleted while its device was away. The device keeps running ${pods}. Restore the hub's store; or, to have the device follow this hub and stop what it does not know: kubectl annotate node ${node} ${ACCEPT}=true`;
 }

@@ -14,7 +14,7 @@ export class Registrar {
   readonly #deps: LoopDeps;
   readonly #clusterCidr: string;
   readonly #registered: (node: string) => void;
-  readonly #facts = new Map<string, NodeFacts>();
+  readonly #facts = new Map<string, { facts: NodeFacts; birth: Readonly<Record<string, string>> }>();
   readonly #reserved = new Map<string, string>();
   readonly #queue: KeyedQueue;
 
@@ -26,9 +26,9 @@ export class Registrar {
     this.#queue = loopQueue((node) => this.#reconcile(node), deps, 32);
   }
 
-  /** The node's facts are now these. */
-  put(node: string, facts: NodeFacts): void {
-    this.#facts.set(node, facts);
+  /** The node's facts are now these; `birth` are annotations that the object gets if it has to be made. */
+  put(node: string, facts: NodeFacts, birth: Readonly<Record<string, string>> = {}): void {
+    this.#facts.set(node, { facts, birth });
     this.#queue.add(node);
   }
 
@@ -37,21 +37,26 @@ export class Registrar {
   }
 
   async #reconcile(name: string): Promise<void> {
-    const facts = this.#facts.get(name);
-    if (facts === undefined) return;
+    const known = this.#facts.get(name);
+    if (known === undefined) return;
+    const { facts, birth } = known;
     const node = this.#deps.view.get('Node', '', name);
-    if (node === undefined) await this.#create(name, facts);
+    if (node === undefined) await this.#create(name, facts, birth);
     else await this.#bringUpToDate(node, facts);
     await this.#writeStatus(name, facts);
     this.#registered(name);
   }
 
-  async #create(name: string, facts: NodeFacts): Promise<void> {
+  async #create(name: string, facts: NodeFacts, birth: Readonly<Record<string, string>>): Promise<void> {
     const { client, events, log } = this.#deps;
     const podCIDR = this.#reserve(name);
     try {
       const node = await client.create('Node', {
-        metadata: { name, labels: nodeLabels(name, facts), annotations: nodeAnnotations(facts) },
+        metadata: {
+          name,
+          labels: nodeLabels(name, facts),
+          annotations: { ...nodeAnnotations(facts), ...birth },
+        },
         spec: podCIDR === undefined ? {} : { podCIDR, podCIDRs: [podCIDR] },
       });
       log.info('node registered', { node: name, podCIDR, profile: facts.profile });

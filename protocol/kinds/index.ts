@@ -1,9 +1,11 @@
+import { certificateSigningRequestKind } from './certificate-kind.ts';
 import { configMapKind, namespaceKind, secretKind, serviceAccountKind } from './core-kinds.ts';
 import { eventKind } from './event-kind.ts';
 import type { KindSpec } from './kind.ts';
 import { leaseKind } from './lease-kind.ts';
 import { nodeKind } from './node-kind.ts';
 import { podKind } from './pod-kind.ts';
+import { clusterRoleBindingKind, clusterRoleKind, roleBindingKind, roleKind } from './rbac-kinds.ts';
 import { deploymentKind, replicaSetKind } from './workload-kinds.ts';
 
 /**
@@ -21,4 +23,9 @@ export const kinds: readonly KindSpec[] = [
   deploymentKind,
   replicaSetKind,
   leaseKind,
+  roleKind,
+  roleBindingKind,
+  clusterRoleKind,
+  clusterRoleBindingKind,
+  certificateSigningRequestKind,
 ];

@@ -20,3 +20,16 @@ export async function bootId(runDir: string): Promise<string> {
   await writeFile(path, fresh, { mode: 0o600 });
   return fresh;
 }
+
+const MAY_PROTECT = 1n << 24n; // CAP_SYS_RESOURCE
+
+/**
+ * Lowest oom score a container may get here: the kernel lets only processes with CAP_SYS_RESOURCE protect others, which
+ * root inside a container often lacks. An agent that is not root cannot tell and takes the engine to be whole.
+ */
+export async function lowestOomScore(): Promise<number> {
+  if (process.getuid?.() !== 0) return -1000;
+  const status = await readFile('/proc/self/status', 'utf8');
+  const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)$/m.exec(status)?.[1] ?? '0'}`);
+  return (effective & MAY_PROTECT) === 0n ? 0 : -1000;
+}
