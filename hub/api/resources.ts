@@ -3,6 +3,7 @@ import { apply, isApply } from './apply.ts';
 import { type ApiContext, demand, methodNotAllowed, type Target } from './context.ts';
 import { remove, removeAll } from './delete.ts';
 import { noSuchPath } from './documents.ts';
+import { ephemeralContainers } from './ephemeral-containers.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { execOrAttach } from './exec.ts';
 import { GuardedStore } from './guarded-store.ts';
@@ -167,6 +168,7 @@ const POD_ACTIONS: ReadonlyMap<string, PodAction> = new Map<string, PodAction>([
   ['exec', (context, exchange, target) => execOrAttach(context, exchange, target, 'exec')],
   ['attach', (context, exchange, target) => execOrAttach(context, exchange, target, 'attach')],
   ['portforward', portForward],
+  ['ephemeralcontainers', ephemeralContainers],
   ['binding', posted(bind)],
   ['eviction', posted(evict)],
 ]);
