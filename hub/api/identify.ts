@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { authenticate, impersonated } from './authenticate.ts';
+import { authenticate, type CertifiedUsers, impersonated } from './authenticate.ts';
 import { forbidden } from './authorize.ts';
 import type { Authorize, TokenLookup, User } from './ports.ts';
 
@@ -11,8 +11,9 @@ export function identifier(
   tokens: TokenLookup,
   authorize: Authorize,
 ): (request: IncomingMessage) => Promise<User> {
+  const certified: CertifiedUsers = new WeakMap();
   return async (request) => {
-    const user = await authenticate(request, tokens);
+    const user = await authenticate(request, tokens, certified);
     const other = impersonated(request);
     if (other === undefined) return user;
     const wanted = [['users', other.name], ...other.groups.map((group) => ['groups', group])];
