@@ -5,14 +5,16 @@ import { applyMergePatch } from '../../protocol/patch/merge-patch.ts';
 import { applyStrategicMerge } from '../../protocol/patch/strategic-merge.ts';
 import { schemaOf } from '../../protocol/schema/builtin.ts';
 import { ApiError, conflict, invalid } from '../../protocol/status.ts';
+import { APPLY_TYPE } from './apply.ts';
 import { mediaTypeOf, parseText, readBody } from './body.ts';
 import { type ApiContext, existing, type Target } from './context.ts';
 import { checkFields } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import type { CodecPort } from './ports.ts';
-import { writeQuery } from './query.ts';
+import { patchQuery } from './query.ts';
 import { shown } from './read.ts';
 import type { Part } from './write.ts';
+import { writerOf } from './writer.ts';
 
 /** What makes the next state out of the newest one; throws ApiError when it does not fit. */
 export type Patch = (current: unknown) => unknown;
@@ -30,14 +32,14 @@ export async function readPatch(
   codec: CodecPort,
 ): Promise<Patch> {
   const type = mediaTypeOf(exchange.request);
-  if (!TYPES.includes(type)) throw unsupported(TYPES);
+  if (!TYPES.includes(type)) throw unsupported([...TYPES, APPLY_TYPE]);
   const value = parseText((await readBody(exchange.request)).toString('utf8'), 'json');
   if (type === TYPES[0]) return (current) => jsonPatched(codec, current, value);
   if (!isRecord(value)) throw new ApiError('BadRequest', 'a merge patch is an object');
   const types = spec === undefined ? undefined : schemaOf(apiVersionOf(spec), spec.kind);
   if (type === TYPES[1]) return (current) => applyMergePatch(current, value);
   if (types === undefined) {
-    if (spec !== undefined) throw unsupported(TYPES.slice(0, 2));
+    if (spec !== undefined) throw unsupported([...TYPES.slice(0, 2), APPLY_TYPE]);
     // Without lists in the object, a strategic merge is a plain merge.
     return (current) => applyMergePatch(current, value);
   }
@@ -63,14 +65,22 @@ function unsupported(types: readonly string[]): ApiError {
   );
 }
 
-/** Answers a PATCH of an object or of its status. */
+/** A patch of a subresource that is a part of the spec. */
+export interface NarrowPatch {
+  readonly subresource: string;
+  /** The state that counts of what the patch made of the present one. */
+  readonly narrow: (patched: KubeObject, current: KubeObject) => KubeObject;
+}
+
+/** Answers a PATCH of an object, of its status, or of another part of it. */
 export async function patch(
   context: ApiContext,
   exchange: Exchange,
   target: Target,
   part: Part,
+  only?: NarrowPatch,
 ): Promise<Answer> {
-  const options = writeQuery(exchange.query, 'PatchOptions');
+  const options = patchQuery(exchange.query);
   existing(context, target);
   const apply = await readPatch(exchange, target.spec, context.codec);
   const next = (current: KubeObject): KubeObject => {
@@ -81,11 +91,18 @@ export async function patch(
     const body = { value: patched, duplicates: [] };
     const fields = checkFields(exchange, target.spec, body, options.fieldValidation);
     if (!fields.ok) throw unusable(fields.why);
-    return checked(target, current, fields.value as unknown as KubeObject);
+    const next = checked(target, current, fields.value as unknown as KubeObject);
+    return only === undefined ? next : only.narrow(next, current);
   };
   const { spec, namespace, name } = target;
+  const subresource = only?.subresource ?? (part === 'status' ? part : '');
+  const writer = writerOf(exchange, options.fieldManager, subresource);
   const { dryRun } = options;
-  const updated = await context.store.modifyObject(spec.kind, namespace, name, next, { part, dryRun });
+  const updated = await context.store.modifyObject(spec.kind, namespace, name, next, {
+    part,
+    dryRun,
+    writer,
+  });
   return { object: shown(context, exchange, target, updated) };
 }
 

@@ -80,6 +80,14 @@ export interface AccountTokensPort {
 
 export interface WriteOptions {
   readonly dryRun?: boolean;
+  /** Whose fields the write makes them; `given`: the object brings its `managedFields`. Absent: managers stay as they are. */
+  readonly writer?: FieldWriter | 'given';
+}
+
+/** Who writes, as `metadata.managedFields` names it; `subresource` when it writes through one. */
+export interface FieldWriter {
+  readonly manager: string;
+  readonly subresource?: string;
 }
 
 /** One page of a list. */
@@ -98,6 +106,8 @@ export interface PageRequest {
   readonly namespace?: string;
   /** 0: no limit. */
   readonly limit?: number;
+  /** The state to read, one of the past: Expired when it is forgotten. Absent: the newest. */
+  readonly revision?: number;
   /** Of the page before; BadRequest when it is none, Expired when its list is gone. */
   readonly continueToken?: string;
   readonly matches?: (object: KubeObject) => boolean;

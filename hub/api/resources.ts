@@ -1,7 +1,9 @@
 import { notFound } from '../../protocol/status.ts';
+import { apply, isApply } from './apply.ts';
 import { type ApiContext, demand, methodNotAllowed, type Target } from './context.ts';
 import { remove, removeAll } from './delete.ts';
 import { noSuchPath } from './documents.ts';
+import { ephemeralContainers } from './ephemeral-containers.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { execOrAttach } from './exec.ts';
 import { GuardedStore } from './guarded-store.ts';
@@ -10,6 +12,8 @@ import { metricsAnswer } from './metrics-api.ts';
 import { patch } from './patch.ts';
 import type { ResourcePath } from './path.ts';
 import { bind, evict } from './pod-actions.ts';
+import { portForward } from './port-forward.ts';
+import { proxy } from './proxy.ts';
 import { listOptions } from './query.ts';
 import { get, list } from './read.ts';
 import { reviewAnswer } from './reviews.ts';
@@ -18,7 +22,7 @@ import { parseFieldSelector } from './selection.ts';
 import { isScalable } from './served.ts';
 import { tokenRequest } from './token-request.ts';
 import { watch } from './watch.ts';
-import { create, update } from './write.ts';
+import { create, type Part, update } from './write.ts';
 
 /** Answers every path below `/api/V` and `/apis/G/V`. Throws ApiError. */
 export async function resourceAnswer(
@@ -94,10 +98,14 @@ function single(context: ApiContext, exchange: Exchange, target: Target): Promis
     case 'update':
       return update(context, exchange, target, 'spec');
     case 'patch':
-      return patch(context, exchange, target, 'spec');
+      return patching(context, exchange, target, 'spec');
     case 'delete':
       return remove(context, exchange, target);
   }
+}
+
+function patching(context: ApiContext, exchange: Exchange, target: Target, part: Part): Promise<Answer> {
+  return isApply(exchange) ? apply(context, exchange, target, part) : patch(context, exchange, target, part);
 }
 
 const VERBS: Readonly<Record<string, 'get' | 'update' | 'patch' | 'delete'>> = {
@@ -115,6 +123,7 @@ function part(
   subresource: string,
 ): Promise<Answer> | Answer {
   const { spec, path, name } = target;
+  if (subresource === 'proxy') return proxy(context, exchange, target);
   if (path.rest !== undefined) throw noSuchPath();
   const verb = exchange.method === 'POST' ? 'create' : VERBS[exchange.method];
   if (verb === undefined) throw methodNotAllowed();
@@ -139,7 +148,7 @@ function status(context: ApiContext, exchange: Exchange, target: Target): Promis
     case 'PUT':
       return update(context, exchange, target, 'status');
     case 'PATCH':
-      return patch(context, exchange, target, 'status');
+      return patching(context, exchange, target, 'status');
     default:
       throw methodNotAllowed();
   }
@@ -158,6 +167,8 @@ const POD_ACTIONS: ReadonlyMap<string, PodAction> = new Map<string, PodAction>([
   ['log', log],
   ['exec', (context, exchange, target) => execOrAttach(context, exchange, target, 'exec')],
   ['attach', (context, exchange, target) => execOrAttach(context, exchange, target, 'attach')],
+  ['portforward', portForward],
+  ['ephemeralcontainers', ephemeralContainers],
   ['binding', posted(bind)],
   ['eviction', posted(evict)],
 ]);

@@ -1,3 +1,4 @@
+import { constants, gzip } from 'node:zlib';
 import { toYaml } from '../../kit/yaml.ts';
 import type { ApiError, Status } from '../../protocol/status.ts';
 import type { Answer, Exchange } from './exchange.ts';
@@ -6,6 +7,8 @@ import { negotiate, type Projection } from './media.ts';
 const ANY: readonly Projection[] = ['object', 'Table', 'PartialObjectMetadata', 'PartialObjectMetadataList'];
 
 const LARGE_BYTES = 64 * 1024;
+/** From here on an answer is worth compressing; the same bound as in Kubernetes. */
+const GZIP_BYTES = 128 * 1024;
 const MAX_DRAINED_BYTES = 32 * 1024 * 1024;
 /** A client that takes nothing of a large answer for this long is cut off. */
 const STALL_MS = 60_000;
@@ -23,7 +26,35 @@ export function send(exchange: Exchange, answer: Answer): void {
   }
   const format = negotiate(exchange.request.headers.accept, ANY)?.format ?? 'json';
   const text = format === 'yaml' ? toYaml(answer.object) : `${JSON.stringify(answer.object)}\n`;
-  write(exchange, answer.code ?? 200, `application/${format}`, text, headers);
+  const [code, type] = [answer.code ?? 200, `application/${format}`];
+  if (text.length > GZIP_BYTES && exchange.method === 'GET' && takesGzip(exchange))
+    compressed(exchange, code, type, text, headers);
+  else write(exchange, code, type, text, headers);
+}
+
+/** True when the client reads gzip and does not rule it out. */
+function takesGzip({ request }: Exchange): boolean {
+  const codings = String(request.headers['accept-encoding'] ?? '').split(',');
+  return codings.some((coding) => {
+    const [name = '', ...parameters] = coding.split(';').map((part) => part.trim().toLowerCase());
+    return name === 'gzip' && !parameters.some((p) => /^q=0(\.0*)?$/.test(p));
+  });
+}
+
+/** Compresses off the main thread, quickly rather than well, and writes then; sends it plainly should that fail. */
+function compressed(
+  exchange: Exchange,
+  code: number,
+  type: string,
+  text: string,
+  headers: Readonly<Record<string, string>>,
+): void {
+  gzip(text, { level: constants.Z_BEST_SPEED }, (error, bytes) => {
+    if (exchange.response.destroyed || exchange.response.headersSent) return;
+    if (error !== null) write(exchange, code, type, text, headers);
+    else
+      write(exchange, code, type, bytes, { ...headers, 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' });
+  });
 }
 
 /** Writes a refusal as a Status, or ends the connection when an answer is already under way. */

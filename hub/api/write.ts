@@ -4,6 +4,7 @@ import { readObject } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { writeQuery } from './query.ts';
 import { shown } from './read.ts';
+import { writerOf } from './writer.ts';
 
 /** Which part of an object a write replaces: everything but status, or status alone. */
 export type Part = 'spec' | 'status';
@@ -13,8 +14,9 @@ export async function create(context: ApiContext, exchange: Exchange, target: Ta
   const options = writeQuery(exchange.query, 'CreateOptions');
   const { spec, namespace } = target;
   const object = await readObject(context, exchange, spec, namespace, options.fieldValidation);
+  const writer = writerOf(exchange, options.fieldManager);
   const { dryRun } = options;
-  const created = await context.store.createObject(spec.kind, object, { dryRun });
+  const created = await context.store.createObject(spec.kind, object, { dryRun, writer });
   return { object: shown(context, exchange, target, created), code: 201 };
 }
 
@@ -36,9 +38,10 @@ export async function update(
       `the name of the object (${own}) does not match the name on the URL (${name})`,
     );
   const absent = context.store.getObject(spec.kind, namespace, name) === undefined;
+  const writer = writerOf(exchange, options.fieldManager, part === 'status' ? part : '');
   const { dryRun } = options;
   const updated = await (part === 'status'
-    ? context.store.updateStatusObject(spec.kind, object, { dryRun })
-    : context.store.updateObject(spec.kind, object, { dryRun }));
+    ? context.store.updateStatusObject(spec.kind, object, { dryRun, writer })
+    : context.store.updateObject(spec.kind, object, { dryRun, writer }));
   return { object: shown(context, exchange, target, updated), code: absent ? 201 : 200 };
 }
