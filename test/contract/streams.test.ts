@@ -216,11 +216,10 @@ spec(
         if (i === 160) warmBytes = process.memoryUsage.rss();
       }
       stream.end('data');
-      await until('it has come back', () => ends.length === 1, 20_000);
+      await until('it has come back', () => ends.length === 1, 20_000).finally(() => echo.close());
       assert.equal([bytes, got.digest('hex'), ends], [40 * MIB, sent.digest('hex'), [{}]]);
       const grownMiB = (process.memoryUsage.rss() - warmBytes) / MIB;
       assert.ok(grownMiB < 48, `${grownMiB.toFixed(1)} MiB more for 30 MiB both ways`);
-      echo.close();
     });
 
     it('end with an error on both sides when the line is cut', async () => {
