@@ -144,7 +144,10 @@ spec(
     it('answers through the proxy', async () => {
       const path = '/api/v1/namespaces/default/pods/web:8080/proxy';
       assert.is(await lab.kubectl('get', '--raw', `${path}/small`), 'small\n');
-      assert.match((await failure(lab.kubectl('get', '--raw', `${path}/none`))).stderr, /not find|not found/i);
+      assert.match(
+        (await failure(lab.kubectl('get', '--raw', `${path}/none`))).stderr,
+        /not find|not found/i,
+      );
     });
 
     it('attaches, and runs a pod for one command', async () => {
