@@ -1,5 +1,7 @@
 import { WINDOW_BYTES } from '../../protocol/wire/frames.ts';
 
+/** A window of payload and the heads of its frames, whose number is the sender's choice. */
+const HELD_BYTES = 2 * WINDOW_BYTES;
 const MAX_STREAMS = 8;
 const MAX_ENDED = 64;
 
@@ -15,7 +17,7 @@ export class EarlyFrames {
   keep(stream: string, frame: Uint8Array): void {
     if (this.#ended.has(stream)) return;
     const held = this.#waiting.get(stream) ?? { frames: [], bytes: 0 };
-    if (held.bytes + frame.length > WINDOW_BYTES) return;
+    if (held.bytes + frame.length > HELD_BYTES) return;
     held.frames.push(frame);
     held.bytes += frame.length;
     this.#waiting.set(stream, held);

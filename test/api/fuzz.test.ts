@@ -205,7 +205,9 @@ function damaged(object: object, at: number, part: unknown): object {
 }
 
 function sane(reply: Reply, what: string): void {
-  assert.ok(reply.status < 500 || reply.status === 504, `${what}: ${reply.status} ${reply.text}`);
+  // Nobody listens behind the proxy of these pods, or it answers too late.
+  const isAway = reply.status === 504 || (reply.status === 503 && what.includes('/proxy'));
+  assert.ok(reply.status < 500 || isAway, `${what}: ${reply.status} ${reply.text}`);
   if (reply.status >= 400 && reply.text !== '') {
     const status = reply.json as { kind?: string; code?: number } | undefined;
     assert.is(status?.kind, 'Status', `${what}: ${reply.text}`);
