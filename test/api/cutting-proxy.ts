@@ -5,7 +5,7 @@ export interface CuttingProxy {
   readonly port: number;
   /** How many connections were cut in all. */
   readonly cuts: number;
-  /** Resets every connection that `picks` says so of, in the order they were opened. */
+  /** Closes every connection, in the middle of whatever it carries, that `picks` says so of, in the order they were opened. */
   cut(picks: (index: number) => boolean): void;
   stop(): Promise<void>;
 }
@@ -37,7 +37,7 @@ export async function startCuttingProxy(target: number): Promise<CuttingProxy> {
       [...open].forEach(([client, hub], i) => {
         if (!picks(i)) return;
         cuts++;
-        client.resetAndDestroy();
+        client.destroy();
         hub.destroy();
       });
     },
