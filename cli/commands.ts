@@ -20,6 +20,11 @@ const print = (text: string): void => {
 
 /** Runs one command; rejects with CliError. Help, version and wrong flags end the process as commander does. */
 export async function runCommand(argv: readonly string[]): Promise<void> {
+  await coxCommand().parseAsync([...argv], { from: 'user' });
+}
+
+/** The tree of commands with their flags and help. */
+export function coxCommand(): Command {
   const cox = new Command('cox')
     .description('Coxswain runs containers on fleets of small devices.')
     .version(VERSION, '-V, --version', 'print the version')
@@ -48,7 +53,7 @@ A first cluster:
   cox top                        see the devices
   kubectl --kubeconfig "$(cox kubeconfig)" get nodes`,
   );
-  await cox.parseAsync([...argv], { from: 'user' });
+  return cox;
 }
 
 /** Listed for the help only: `main.ts` runs them. */

@@ -170,7 +170,7 @@ export class Agent {
         memoryBytes: readMemory(this.#files).totalBytes,
         network: { name: options.network, bridge: options.bridge, masquerade: true },
       },
-      dataDir: join(options.dataDir, 'pods'),
+      dataDir: options.dataDir,
       runDir: options.runDir,
       concurrency: STARTS_AT_ONCE,
     });

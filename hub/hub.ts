@@ -12,6 +12,7 @@ import type { KubeObject } from '../protocol/kinds/meta.ts';
 import type { Pod } from '../protocol/kinds/pod.ts';
 import type { Metric } from './api/ports.ts';
 import { ApiServer } from './api/server.ts';
+import { AuditLog } from './audit/audit-log.ts';
 import type { BrokerAddress } from './broker/device-link.ts';
 import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
@@ -28,6 +29,7 @@ import { Liveness } from './fleet/liveness.ts';
 import { liveSource, telemetryPort } from './live-source.ts';
 import type { Loop, LoopDeps } from './loop.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
+import { openPeople } from './people.ts';
 import { type Authority, openAuthority } from './pki/authority.ts';
 import { joinRoutes } from './pki/join-routes.ts';
 import { ensureKubeconfig } from './pki/kubeconfig.ts';
@@ -50,6 +52,9 @@ export interface HubOptions {
   readonly broker: string;
   readonly clusterCidr: string;
   readonly tolerationSeconds: number;
+  /** File that requests are noted in; empty for none. */
+  readonly auditLog: string;
+  readonly auditLogMaxMib: number;
   /** Folder of the API descriptions that the build made. */
   readonly schemaDir: string;
   readonly clock: Clock;
@@ -102,6 +107,9 @@ export class Hub {
       admit: (object, newest) => this.#admit(object, newest),
     });
     this.#stops.push(() => store.close());
+    const people = await openPeople({ store, authority, pkiDir: join(dataDir, 'pki'), clock, log });
+    this.#stops.push(() => people.stop());
+    const audit = await this.#openAuditLog();
 
     const refusals = new Refusals(clock, log.with({ room: 'broker' }));
     const broker = await this.#openBroker(authority, refusals);
@@ -137,6 +145,7 @@ export class Hub {
       new NodeLifecycleController(deps, liveness),
       new ReplicaSetController(deps),
       new DeploymentController(deps),
+      ...people.loops(deps),
       new Scheduler(deps, liveSource(telemetry)),
       fleet,
     ]);
@@ -162,16 +171,19 @@ export class Hub {
           fleet.streams.open(pod, request, { onData, onEnd: (channel) => onEnd?.(channel), onClose }),
       },
       telemetry: telemetryPort(telemetry, store),
-      // People and loops come with certificates; bearer tokens are only spent at the join desk.
-      tokens: () => undefined,
-      extraRoutes: joinRoutes({
-        authority,
-        view: store,
-        client: store,
-        clock,
-        log: log.with({ room: 'pki' }),
-        addresses,
-      }),
+      ...people.ports,
+      extraRoutes: [
+        ...joinRoutes({
+          authority,
+          view: store,
+          client: store,
+          clock,
+          log: log.with({ room: 'pki' }),
+          addresses,
+        }),
+        ...people.routes(() => addresses().api[0] ?? ''),
+      ],
+      ...(audit === undefined ? {} : { audit: (event) => audit.record(event) }),
       metrics: () => [...refusedMetrics(refusals), ...storeMetrics(map)],
       log: log.with({ room: 'api' }),
       clock,
@@ -227,6 +239,15 @@ export class Hub {
       loop.start(ending.signal);
       this.#stops.push(() => loop.stop());
     }
+  }
+
+  async #openAuditLog(): Promise<AuditLog | undefined> {
+    const { auditLog: path, auditLogMaxMib, log } = this.#o;
+    if (path === '') return undefined;
+    const maxBytes = auditLogMaxMib * 1024 * 1024;
+    const audit = await AuditLog.open({ path, maxBytes, log: log.with({ room: 'audit' }) });
+    this.#stops.push(() => audit.close());
+    return audit;
   }
 
   async #openBroker(authority: Authority, refusals: Refusals): Promise<EmbeddedBroker | undefined> {

@@ -117,6 +117,16 @@ export async function readRequest(requestPem: string): Promise<string> {
   return keyPem;
 }
 
+/** The subject a request asks for. Throws RequestError when it is none. */
+export function requestedSubject(requestPem: string): Subject {
+  try {
+    const { subjectName } = new x509.Pkcs10CertificateRequest(requestPem);
+    return { commonName: subjectName.getField('CN')[0] ?? '', organisations: subjectName.getField('O') };
+  } catch (error) {
+    throw new RequestError('Malformed', 'it is not a PKCS#10 certificate request in PEM', { cause: error });
+  }
+}
+
 /** SPKI PEM of a private key's public half. */
 export function toPublicPem(keyPem: string): string {
   return createPublicKey(createPrivateKey(keyPem)).export({ type: 'spki', format: 'pem' }).toString();

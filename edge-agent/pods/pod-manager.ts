@@ -5,7 +5,7 @@ import type { Logger } from '../../kit/logger.ts';
 import type { DesiredPod, PodReport } from '../../protocol/wire/messages.ts';
 import { type ContainerView, newest, predecessor } from '../decide/container.ts';
 import { MAX_MESSAGE } from '../decide/container-status.ts';
-import { forgetFailures, newMemory, type PodMemory } from '../decide/pod-memory.ts';
+import { forgetFailures, forgetMissing, newMemory, type PodMemory } from '../decide/pod-memory.ts';
 import { plannedContainers } from '../decide/pod-shape.ts';
 import { plannedOf } from '../decide/pod-view.ts';
 import { bootId, lowestOomScore } from './boot-facts.ts';
@@ -121,6 +121,7 @@ export class PodManager {
   setDesired(desired: DesiredState): void {
     this.#desired = desired;
     this.#node.setItem(desired.node);
+    for (const { cell } of this.#workers.values()) cell.memory = forgetMissing(cell.memory);
     this.#lookAtAll();
   }
 

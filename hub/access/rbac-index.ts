@@ -49,8 +49,18 @@ export class RbacIndex {
     if (object !== undefined) this.#add(object);
   }
 
+  /** True when a rule of the asker allows it. */
+  allows(asker: Asker, ask: Ask): boolean {
+    return this.#grant(asker, ask) !== undefined;
+  }
+
   /** Why the asker may, in the words of reviews; undefined when no rule allows it. */
   reason(asker: Asker, ask: Ask): string | undefined {
+    const found = this.#grant(asker, ask);
+    return found && allowedBy(found.binding, found.binding.kind, found.subject);
+  }
+
+  #grant(asker: Asker, ask: Ask): Grant | undefined {
     const namespace = 'path' in ask ? undefined : ask.namespace;
     for (const key of askerKeys(asker)) {
       const places = this.#grants.get(key);
@@ -58,7 +68,7 @@ export class RbacIndex {
       const found =
         this.#allowing(places.get(EVERYWHERE), ask) ??
         (namespace ? this.#allowing(places.get(namespace), ask) : undefined);
-      if (found !== undefined) return allowedBy(found.binding, found.binding.kind, found.subject);
+      if (found !== undefined) return found;
     }
     return undefined;
   }

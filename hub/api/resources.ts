@@ -3,18 +3,24 @@ import { apply, isApply } from './apply.ts';
 import { type ApiContext, demand, methodNotAllowed, type Target } from './context.ts';
 import { remove, removeAll } from './delete.ts';
 import { noSuchPath } from './documents.ts';
+import { ephemeralContainers } from './ephemeral-containers.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { execOrAttach } from './exec.ts';
+import { GuardedStore } from './guarded-store.ts';
 import { log } from './log.ts';
 import { metricsAnswer } from './metrics-api.ts';
 import { patch } from './patch.ts';
 import type { ResourcePath } from './path.ts';
 import { bind, evict } from './pod-actions.ts';
+import { portForward } from './port-forward.ts';
+import { proxy } from './proxy.ts';
 import { listOptions } from './query.ts';
 import { get, list } from './read.ts';
-import { selfReview } from './reviews.ts';
+import { reviewAnswer } from './reviews.ts';
 import { scale } from './scale.ts';
+import { parseFieldSelector } from './selection.ts';
 import { isScalable } from './served.ts';
+import { tokenRequest } from './token-request.ts';
 import { watch } from './watch.ts';
 import { create, type Part, update } from './write.ts';
 
@@ -24,7 +30,7 @@ export async function resourceAnswer(
   exchange: Exchange,
   path: ResourcePath,
 ): Promise<Answer> {
-  const computed = (await selfReview(context, exchange, path)) ?? metricsAnswer(context, exchange, path);
+  const computed = (await reviewAnswer(context, exchange, path)) ?? metricsAnswer(context, exchange, path);
   if (computed !== undefined) return computed;
   const spec = context.kinds.find(
     (k) => k.plural === path.resource && k.group === path.group && k.version === path.version,
@@ -34,10 +40,23 @@ export async function resourceAnswer(
   if (namespace !== '' && !spec.namespaced) throw noSuchPath();
   if (namespace === '' && spec.namespaced && name !== '') throw noSuchPath();
   const target: Target = { spec, path, namespace, name };
-  if (name === '') return collection(context, exchange, target);
-  return subresource === undefined
-    ? single(context, exchange, target)
-    : part(context, exchange, target, subresource);
+  const own = guarded(context, exchange, target);
+  if (name === '') return collection(own, exchange, target);
+  return subresource === undefined ? single(own, exchange, target) : part(own, exchange, target, subresource);
+}
+
+/** Kinds with a rule about their writers are written through it. */
+function guarded(context: ApiContext, exchange: Exchange, { spec, path }: Target): ApiContext {
+  const rule = context.access?.writeRules.get(spec.kind);
+  if (rule === undefined) return context;
+  const isApproval = path.subresource === 'approval';
+  return { ...context, store: new GuardedStore(context.store, rule, exchange.user, isApproval) };
+}
+
+/** The fields that a list is narrowed to by equality, for authorizers. Throws BadRequest. */
+function exactFields(selector: string): Record<string, string> {
+  const terms = parseFieldSelector(selector).filter((term) => term.equal);
+  return Object.fromEntries(terms.map(({ field, value }) => [field, value]));
 }
 
 function collection(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> | Answer {
@@ -45,7 +64,7 @@ function collection(context: ApiContext, exchange: Exchange, target: Target): Pr
   switch (exchange.method) {
     case 'GET': {
       const options = listOptions(exchange.query);
-      demand(context, exchange, path, options.watch ? 'watch' : 'list');
+      demand(context, exchange, path, options.watch ? 'watch' : 'list', exactFields(options.fieldSelector));
       return options.watch
         ? watch(context, exchange, target, options)
         : list(context, exchange, target, options);
@@ -55,7 +74,13 @@ function collection(context: ApiContext, exchange: Exchange, target: Target): Pr
       if (spec.namespaced && target.namespace === '') throw methodNotAllowed();
       return create(context, exchange, target);
     case 'DELETE':
-      demand(context, exchange, path, 'deletecollection');
+      demand(
+        context,
+        exchange,
+        path,
+        'deletecollection',
+        exactFields(exchange.query.get('fieldSelector') ?? ''),
+      );
       if (spec.kind === 'Namespace' || (spec.namespaced && target.namespace === '')) throw methodNotAllowed();
       return removeAll(context, exchange, target);
     default:
@@ -98,12 +123,18 @@ function part(
   subresource: string,
 ): Promise<Answer> | Answer {
   const { spec, path, name } = target;
+  if (subresource === 'proxy') return proxy(context, exchange, target);
   if (path.rest !== undefined) throw noSuchPath();
   const verb = exchange.method === 'POST' ? 'create' : VERBS[exchange.method];
   if (verb === undefined) throw methodNotAllowed();
   demand(context, exchange, path, verb);
   if (subresource === 'scale' && isScalable(spec)) return scale(context, exchange, target);
   if (subresource === 'status' && spec.hasStatus) return status(context, exchange, target);
+  // Approval is a part of status; the kind's write rule sees to it that nothing else changes.
+  if (subresource === 'approval' && spec.kind === 'CertificateSigningRequest')
+    return status(context, exchange, target);
+  if (subresource === 'token' && spec.kind === 'ServiceAccount')
+    return tokenRequest(context, exchange, target);
   const action = spec.kind === 'Pod' ? POD_ACTIONS.get(subresource) : undefined;
   if (action === undefined) throw noSuchPath();
   if (context.store.getObject(spec.kind, target.namespace, name) === undefined) throw notFound(spec, name);
@@ -136,6 +167,8 @@ const POD_ACTIONS: ReadonlyMap<string, PodAction> = new Map<string, PodAction>([
   ['log', log],
   ['exec', (context, exchange, target) => execOrAttach(context, exchange, target, 'exec')],
   ['attach', (context, exchange, target) => execOrAttach(context, exchange, target, 'attach')],
+  ['portforward', portForward],
+  ['ephemeralcontainers', ephemeralContainers],
   ['binding', posted(bind)],
   ['eviction', posted(evict)],
 ]);

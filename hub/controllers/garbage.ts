@@ -23,6 +23,7 @@ const KINDS: Readonly<Record<KindName, true>> = {
   RoleBinding: true,
   ClusterRole: true,
   ClusterRoleBinding: true,
+  CertificateSigningRequest: true,
 };
 const KIND_NAMES = Object.keys(KINDS) as KindName[];
 

@@ -1,3 +1,4 @@
+import { certificateSigningRequestKind } from './certificate-kind.ts';
 import { configMapKind, namespaceKind, secretKind, serviceAccountKind } from './core-kinds.ts';
 import { eventKind } from './event-kind.ts';
 import type { KindSpec } from './kind.ts';
@@ -26,4 +27,5 @@ export const kinds: readonly KindSpec[] = [
   roleBindingKind,
   clusterRoleKind,
   clusterRoleBindingKind,
+  certificateSigningRequestKind,
 ];

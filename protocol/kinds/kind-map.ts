@@ -1,3 +1,4 @@
+import type { CertificateSigningRequest } from './certificate.ts';
 import type { ConfigMap, Event, Lease, Namespace, Secret, ServiceAccount } from './core.ts';
 import type { Node } from './node.ts';
 import type { Pod } from './pod.ts';
@@ -20,6 +21,7 @@ export interface KindMap {
   RoleBinding: RoleBinding;
   ClusterRole: ClusterRole;
   ClusterRoleBinding: ClusterRoleBinding;
+  CertificateSigningRequest: CertificateSigningRequest;
 }
 
 /** The name of a served kind. */

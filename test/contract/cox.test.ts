@@ -130,17 +130,12 @@ spec(
       for (const line of out.split('\n')) assert.ok(line.length <= 80, `${line.length}: ${line}`);
     });
 
-    it('helps within 80 columns, with examples', async () => {
-      const commands = ['hub', 'agent', 'join', 'token', 'kubeconfig', 'top', 'version'];
-      const texts = await Promise.all([
-        ...commands.map(async (name) => (await cox(name, '--help')).out),
-        ...['create', 'list', 'delete'].map(async (name) => (await cox('token', name, '--help')).out),
-      ]);
-      for (const text of texts) {
-        assert.match(text, /^Examples?\b|Examples?:/m);
-        for (const line of text.split('\n')) assert.ok(line.length <= 80, `${line.length}: ${line}`);
+    it('gives the programs beside it their help', async () => {
+      const texts = await Promise.all([cox('hub', '--help'), cox('help', 'agent')]);
+      for (const { out } of texts) {
+        assert.match(out, 'Examples\n');
+        for (const line of out.split('\n')) assert.ok(line.length <= 80, `${line.length}: ${line}`);
       }
-      assert.is((await cox('help', 'hub')).out, texts[0]);
     });
 
     it('prints and merges the kubeconfig', async () => {

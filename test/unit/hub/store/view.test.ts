@@ -147,7 +147,8 @@ spec('Store.listPage', (it) => {
     const { store } = await withMaps(['a/1', 'b/2']);
     const { revision, items } = store.listPage('ConfigMap', {});
     await store.deleteObject('ConfigMap', 'b', '2');
-    await store.updateObject('ConfigMap', named('1', { data: { x: 'y' } }, { namespace: 'a' }));
+    const changed = { ...named('1', {}, { namespace: 'a' }), data: { x: 'y' } };
+    await store.updateObject('ConfigMap', changed);
     await store.createObject('ConfigMap', named('0', {}, { namespace: 'a' }));
     const past = store.listPage('ConfigMap', { revision });
     assert.equal([past.items, past.revision], [items, revision]);
