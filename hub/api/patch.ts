@@ -1,5 +1,5 @@
 import { isRecord } from '../../protocol/json.ts';
-import { apiVersionOf, type KindSpec } from '../../protocol/kinds/kind.ts';
+import { apiVersionOf, idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { applyMergePatch } from '../../protocol/patch/merge-patch.ts';
 import { applyStrategicMerge } from '../../protocol/patch/strategic-merge.ts';
@@ -85,7 +85,7 @@ export async function patch(
   };
   const { spec, namespace, name } = target;
   const { dryRun } = options;
-  const updated = await context.store.modifyObject(spec.kind, namespace, name, next, { part, dryRun });
+  const updated = await context.store.modifyObject(idOf(spec), namespace, name, next, { part, dryRun });
   return { object: shown(context, exchange, target, updated) };
 }
 

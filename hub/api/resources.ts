@@ -1,3 +1,4 @@
+import { idOf } from '../../protocol/kinds/kind.ts';
 import { notFound } from '../../protocol/status.ts';
 import { type ApiContext, demand, methodNotAllowed, type Target } from './context.ts';
 import { remove, removeAll } from './delete.ts';
@@ -55,7 +56,8 @@ function collection(context: ApiContext, exchange: Exchange, target: Target): Pr
       return create(context, exchange, target);
     case 'DELETE':
       demand(context, exchange, path, 'deletecollection');
-      if (spec.kind === 'Namespace' || (spec.namespaced && target.namespace === '')) throw methodNotAllowed();
+      if (idOf(spec) === 'Namespace' || (spec.namespaced && target.namespace === ''))
+        throw methodNotAllowed();
       return removeAll(context, exchange, target);
     default:
       throw methodNotAllowed();
@@ -99,9 +101,9 @@ function part(
   demand(context, exchange, path, verb);
   if (subresource === 'scale' && isScalable(spec)) return scale(context, exchange, target);
   if (subresource === 'status' && spec.hasStatus) return status(context, exchange, target);
-  const action = spec.kind === 'Pod' ? POD_ACTIONS.get(subresource) : undefined;
+  const action = idOf(spec) === 'Pod' ? POD_ACTIONS.get(subresource) : undefined;
   if (action === undefined) throw noSuchPath();
-  if (context.store.getObject(spec.kind, target.namespace, name) === undefined) throw notFound(spec, name);
+  if (context.store.getObject(idOf(spec), target.namespace, name) === undefined) throw notFound(spec, name);
   return action(context, exchange, target);
 }
 

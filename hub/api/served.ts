@@ -1,4 +1,4 @@
-import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 
 /** Group, version and kind of what a path takes or gives. */
 export interface GroupVersionKind {
@@ -29,7 +29,7 @@ const ORDINARY = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch'
 const PART = ['get', 'patch', 'update'];
 const SCALE: GroupVersionKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 /** Kinds with a `/scale`; a kind of a later version that has replicas is added here. */
-const SCALABLE = new Set(['Deployment', 'ReplicaSet']);
+const SCALABLE = new Set(['Deployment', 'ReplicaSet', 'ReplicationController', 'StatefulSet']);
 
 const core = (kind: string): GroupVersionKind => ({ group: '', version: 'v1', kind });
 const POD_SUBRESOURCES: readonly Subresource[] = [
@@ -41,15 +41,15 @@ const POD_SUBRESOURCES: readonly Subresource[] = [
 ];
 
 /** True when the kind has a `/scale`. */
-export function isScalable(spec: Pick<KindSpec, 'kind'>): boolean {
-  return SCALABLE.has(spec.kind);
+export function isScalable(spec: Pick<KindSpec, 'id' | 'kind' | 'scale'>): boolean {
+  return spec.scale !== undefined || SCALABLE.has(idOf(spec));
 }
 
 /** A stored kind as discovery lists it. */
 export function servedOf(spec: KindSpec): ServedResource {
   const own = { group: spec.group, version: spec.version, kind: spec.kind };
   const subresources: Subresource[] = [
-    ...(spec.kind === 'Pod' ? POD_SUBRESOURCES : []),
+    ...(idOf(spec) === 'Pod' ? POD_SUBRESOURCES : []),
     ...(isScalable(spec) ? [{ name: 'scale', responds: SCALE, verbs: PART }] : []),
     ...(spec.hasStatus ? [{ name: 'status', responds: own, verbs: PART }] : []),
   ];
@@ -60,7 +60,7 @@ export function servedOf(spec: KindSpec): ServedResource {
     namespaced: spec.namespaced,
     shortNames: spec.shortNames,
     categories: spec.categories,
-    verbs: spec.kind === 'Namespace' ? ORDINARY.filter((v) => v !== 'deletecollection') : ORDINARY,
+    verbs: idOf(spec) === 'Namespace' ? ORDINARY.filter((v) => v !== 'deletecollection') : ORDINARY,
     subresources,
   };
 }

@@ -1,3 +1,4 @@
+import { idOf } from '../../protocol/kinds/kind.ts';
 import { ApiError } from '../../protocol/status.ts';
 import type { ApiContext, Target } from './context.ts';
 import { readObject } from './decode.ts';
@@ -14,7 +15,8 @@ export async function create(context: ApiContext, exchange: Exchange, target: Ta
   const { spec, namespace } = target;
   const object = await readObject(context, exchange, spec, namespace, options.fieldValidation);
   const { dryRun } = options;
-  const created = await context.store.createObject(spec.kind, object, { dryRun });
+  exchange.warnings.push(...(spec.warnings?.(object) ?? []));
+  const created = await context.store.createObject(idOf(spec), object, { dryRun });
   return { object: shown(context, exchange, target, created), code: 201 };
 }
 
@@ -35,10 +37,11 @@ export async function update(
       'BadRequest',
       `the name of the object (${own}) does not match the name on the URL (${name})`,
     );
-  const absent = context.store.getObject(spec.kind, namespace, name) === undefined;
+  const absent = context.store.getObject(idOf(spec), namespace, name) === undefined;
   const { dryRun } = options;
+  if (part === 'spec') exchange.warnings.push(...(spec.warnings?.(object) ?? []));
   const updated = await (part === 'status'
-    ? context.store.updateStatusObject(spec.kind, object, { dryRun })
-    : context.store.updateObject(spec.kind, object, { dryRun }));
+    ? context.store.updateStatusObject(idOf(spec), object, { dryRun })
+    : context.store.updateObject(idOf(spec), object, { dryRun }));
   return { object: shown(context, exchange, target, updated), code: absent ? 201 : 200 };
 }

@@ -20,8 +20,9 @@ export function readEntries(entries: ReadonlyMap<string, unknown>): StoredState 
     if (!isStoredObject(value)) throw new Error(`the stored entry ${key} is not an object of this store`);
     deepFreeze(value);
     revision = Math.max(revision, Number(value.metadata.resourceVersion));
-    const list = objects.get(value.kind);
-    if (list === undefined) objects.set(value.kind, [value]);
+    const kind = key.slice(0, key.indexOf('/'));
+    const list = objects.get(kind);
+    if (list === undefined) objects.set(kind, [value]);
     else list.push(value);
   }
   return { objects, revision };

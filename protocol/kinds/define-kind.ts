@@ -4,7 +4,20 @@ import type { Loose } from './loose.ts';
 import type { KubeObject } from './meta.ts';
 
 type Described<T extends KubeObject> = Pick<KindSpec<T>, 'kind' | 'plural' | 'columns'> &
-  Partial<Omit<KindSpec<T>, 'kind' | 'plural' | 'columns' | 'setDefaults' | 'validate' | 'validateUpdate'>>;
+  Partial<
+    Omit<
+      KindSpec<T>,
+      | 'kind'
+      | 'plural'
+      | 'columns'
+      | 'setDefaults'
+      | 'validate'
+      | 'validateUpdate'
+      | 'validateStatusUpdate'
+      | 'validateCreate'
+      | 'prepareUpdate'
+    >
+  >;
 
 /** What a kind adds to the rules every kind has; objects come as clients send them, any field may be missing. */
 interface Rules<T extends KubeObject> {
@@ -13,6 +26,9 @@ interface Rules<T extends KubeObject> {
   readonly setDefaults?: (object: Loose<T>) => void;
   readonly validate?: (object: Loose<T>) => ReturnType<KindSpec<T>['validate']>;
   readonly validateUpdate?: (next: Loose<T>, previous: Loose<T>) => ReturnType<KindSpec<T>['validate']>;
+  readonly validateStatusUpdate?: (next: Loose<T>, previous: Loose<T>) => ReturnType<KindSpec<T>['validate']>;
+  readonly validateCreate?: (object: Loose<T>) => ReturnType<KindSpec<T>['validate']>;
+  readonly prepareUpdate?: (next: Loose<T>, previous: Loose<T>) => void;
 }
 
 /**
@@ -42,6 +58,10 @@ export function defineKind<T extends KubeObject>(kind: Described<T>, rules: Rule
       ...validateMetadataUpdate(next as Loose<KubeObject>, previous as Loose<KubeObject>),
       ...(rules.validateUpdate?.(next as Loose<T>, previous as Loose<T>) ?? []),
     ],
+    validateStatusUpdate: (next, previous) =>
+      rules.validateStatusUpdate?.(next as Loose<T>, previous as Loose<T>) ?? [],
+    validateCreate: (object) => rules.validateCreate?.(object as Loose<T>) ?? [],
+    prepareUpdate: (next, previous) => rules.prepareUpdate?.(next as Loose<T>, previous as Loose<T>),
   };
   return spec as unknown as KindSpec;
 }

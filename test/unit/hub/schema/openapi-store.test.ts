@@ -29,12 +29,10 @@ spec(
   'OpenApiStore',
   (it) => {
     it('lists the API versions of the kinds', () => {
-      assert.equal(new OpenApiStore(kinds, directory).groupVersions(), [
-        'v1',
-        'apps/v1',
-        'coordination.k8s.io/v1',
-      ]);
-      assert.is(new OpenApiStore(kinds, directory).file('batch/v1'), undefined);
+      const known = new OpenApiStore(kinds, directory).groupVersions();
+      for (const apiVersion of ['v1', 'apps/v1', 'batch/v1', 'coordination.k8s.io/v1'])
+        assert.ok(known.includes(apiVersion), apiVersion);
+      assert.is(new OpenApiStore(kinds, directory).file('batch/v2'), undefined);
     });
 
     it('offers what kubectl looks for before it sends anything', () => {
