@@ -6,6 +6,7 @@ import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
 import type { Namespace } from '../protocol/kinds/core.ts';
 import { kinds } from '../protocol/kinds/index.ts';
+import type { KindSpec } from '../protocol/kinds/kind.ts';
 import type { KubeObject } from '../protocol/kinds/meta.ts';
 import type { Pod } from '../protocol/kinds/pod.ts';
 import type { Metric } from './api/ports.ts';
@@ -14,6 +15,7 @@ import type { BrokerAddress } from './broker/device-link.ts';
 import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
+import { CustomResources } from './controllers/custom-resources.ts';
 import { DeploymentController } from './controllers/deployment.ts';
 import { GarbageController } from './controllers/garbage.ts';
 import { NamespaceController } from './controllers/namespace.ts';
@@ -127,9 +129,12 @@ export class Hub {
       hubName: `coxswain-hub/${VERSION}`,
       newStreamId: randomUUID,
     });
+    const custom = new CustomResources(deps, store, kinds);
+    const servedKinds = allKinds(() => custom.served());
     this.#run([
-      new NamespaceController(deps, authority.caPem),
-      new GarbageController(deps),
+      custom,
+      new NamespaceController(deps, authority.caPem, () => custom.stored()),
+      new GarbageController(deps, { customKinds: () => custom.stored() }),
       new NodeLifecycleController(deps, liveness),
       new ReplicaSetController(deps),
       new DeploymentController(deps),
@@ -150,9 +155,10 @@ export class Hub {
       addresses: [this.#o.bind],
       port: this.#o.apiPort,
       kinds,
+      customKinds: () => custom.served(),
       store,
       codec: { decodeProtobuf, applyJsonPatch },
-      openApi: new OpenApiStore(kinds, this.#o.schemaDir),
+      openApi: new OpenApiStore(servedKinds, this.#o.schemaDir),
       streams: {
         open: async (pod, request, { onData, onEnd, onClose }) =>
           fleet.streams.open(pod, request, { onData, onEnd: (channel) => onEnd?.(channel), onClose }),
@@ -248,6 +254,20 @@ export class Hub {
     let timer = clock.after(UPKEEP_MS, () => void round());
     this.#stops.push(() => timer.cancel());
   }
+}
+
+/** The hub's own kinds and the custom ones of now; the same array while those are the same. */
+function allKinds(custom: () => readonly KindSpec[]): () => readonly KindSpec[] {
+  let of: readonly KindSpec[] | undefined;
+  let all: readonly KindSpec[] = kinds;
+  return () => {
+    const now = custom();
+    if (now !== of) {
+      of = now;
+      all = [...kinds, ...now];
+    }
+    return all;
+  };
 }
 
 function tlsOf(authority: Authority): { key: string; cert: string; ca: string } {

@@ -1,5 +1,6 @@
 import { idOf } from '../../protocol/kinds/kind.ts';
 import { notFound } from '../../protocol/status.ts';
+import { apiServicesAnswer } from './api-services.ts';
 import { type ApiContext, demand, methodNotAllowed, type Target } from './context.ts';
 import { remove, removeAll } from './delete.ts';
 import { noSuchPath } from './documents.ts';
@@ -24,7 +25,10 @@ export async function resourceAnswer(
   exchange: Exchange,
   path: ResourcePath,
 ): Promise<Answer> {
-  const computed = (await selfReview(context, exchange, path)) ?? metricsAnswer(context, exchange, path);
+  const computed =
+    (await selfReview(context, exchange, path)) ??
+    metricsAnswer(context, exchange, path) ??
+    apiServicesAnswer(context, exchange, path);
   if (computed !== undefined) return computed;
   const spec = context.kinds.find(
     (k) => k.plural === path.resource && k.group === path.group && k.version === path.version,

@@ -87,6 +87,10 @@ const computed = (
 
 /** Resources that are computed, not stored. */
 export const COMPUTED: readonly ServedResource[] = [
+  {
+    ...computed('apiregistration.k8s.io', 'v1', 'APIService', 'apiservices', false, ['get', 'list']),
+    categories: ['api-extensions'],
+  },
   computed('authentication.k8s.io', 'v1', 'SelfSubjectReview', 'selfsubjectreviews', false, ['create']),
   computed('authorization.k8s.io', 'v1', 'SelfSubjectAccessReview', 'selfsubjectaccessreviews', false, [
     'create',

@@ -1,5 +1,6 @@
 import type { KeyedQueue } from '../../kit/keyed-queue.ts';
 import { inParallel } from '../../kit/parallel.ts';
+import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KindName } from '../../protocol/kinds/kind-map.ts';
 import type { KubeObject, OwnerReference } from '../../protocol/kinds/meta.ts';
 import type { Change } from '../cluster.ts';
@@ -40,6 +41,7 @@ const KINDS: Readonly<Record<KindName, true>> = {
   PersistentVolume: true,
   PersistentVolumeClaim: true,
   StorageClass: true,
+  CustomResourceDefinition: true,
 };
 const KIND_NAMES = Object.keys(KINDS) as KindName[];
 
@@ -49,9 +51,11 @@ export interface GarbageOptions {
   readonly keepTerminatedPods: number;
   /** How long a node must be away before its pods go: a node that was deleted by mistake can come back. */
   readonly nodeQuarantineMs: number;
+  /** Kinds of definitions, whose objects own and are owned like all others. */
+  readonly customKinds: () => readonly KindSpec[];
 }
 
-const DEFAULTS: GarbageOptions = { keepTerminatedPods: 500, nodeQuarantineMs: 20_000 };
+const DEFAULTS: GarbageOptions = { keepTerminatedPods: 500, nodeQuarantineMs: 20_000, customKinds: () => [] };
 const WRITES_IN_FLIGHT = 64;
 
 /**
@@ -77,7 +81,8 @@ export class GarbageController implements Loop {
   start(signal: AbortSignal): void {
     const { view } = this.#deps;
     this.#unsubscribe = view.subscribe((change) => this.#onChange(change));
-    for (const kind of KIND_NAMES) {
+    const custom = this.#options.customKinds().map((spec) => idOf(spec) as KindName);
+    for (const kind of [...KIND_NAMES, ...custom]) {
       for (const object of view.list(kind)) {
         this.#index(kind, object);
         this.#queue.add(queueKey(kind, object));
@@ -94,7 +99,7 @@ export class GarbageController implements Loop {
   }
 
   #onChange({ kind, type, object, previous }: Change): void {
-    if (!isKind(kind)) return;
+    if (!this.#isKind(kind)) return;
     const key = queueKey(kind, object);
     if (previous !== undefined) this.#unindex(kind, previous);
     if (type === 'deleted') {
@@ -128,11 +133,26 @@ export class GarbageController implements Loop {
     this.#queue.addAfter(`node:${nodeName}`, this.#options.nodeQuarantineMs);
   }
 
+  /** True for kinds the store has; custom ones have no type in the tree, but the typed view reads them too. */
+  #isKind(kind: string): kind is KindName {
+    return Object.hasOwn(KINDS, kind) || this.#options.customKinds().some((spec) => idOf(spec) === kind);
+  }
+
+  /** What the store calls the kind of an object or reference; undefined for kinds it does not have. */
+  #kindOf({ apiVersion, kind }: { apiVersion: string; kind: string }): KindName | undefined {
+    const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+    const custom = `${kind}.${group}`;
+    if (this.#options.customKinds().some((spec) => idOf(spec) === custom)) return custom as KindName;
+    return Object.hasOwn(KINDS, kind) ? (kind as KindName) : undefined;
+  }
+
   #addOwner(owner: OwnerReference, dependent: KubeObject): void {
-    if (!isKind(owner.kind)) return;
-    const found = this.#deps.view.byUid(owner.kind, owner.uid);
-    if (found?.metadata.deletionTimestamp !== undefined) this.#queue.add(queueKey(owner.kind, found));
-    else if (found === undefined) this.#queue.add(queueKey(dependent.kind as KindName, dependent));
+    const kind = this.#kindOf(owner);
+    const own = this.#kindOf(dependent);
+    if (kind === undefined || own === undefined) return;
+    const found = this.#deps.view.byUid(kind, owner.uid);
+    if (found?.metadata.deletionTimestamp !== undefined) this.#queue.add(queueKey(kind, found));
+    else if (found === undefined) this.#queue.add(queueKey(own, dependent));
   }
 
   #index(kind: KindName, object: KubeObject): void {
@@ -157,7 +177,7 @@ export class GarbageController implements Loop {
     const rest = key.slice(colon + 1);
     if (kind === 'terminated') return this.#removeTerminated();
     if (kind === 'node') return this.#removeOrphaned(rest);
-    if (!isKind(kind)) return;
+    if (!this.#isKind(kind)) return;
     const { namespace, name } = splitKey(rest);
     const object: KubeObject | undefined = this.#deps.view.get(kind, namespace, name);
     if (object === undefined) return;
@@ -180,8 +200,9 @@ export class GarbageController implements Loop {
   }
 
   #exists(owner: OwnerReference, dependent: KubeObject): boolean | undefined {
-    if (!isKind(owner.kind)) return undefined;
-    const found = this.#deps.view.byUid(owner.kind, owner.uid);
+    const kind = this.#kindOf(owner);
+    if (kind === undefined) return undefined;
+    const found = this.#deps.view.byUid(kind, owner.uid);
     if (found === undefined) return false;
     const namespace = found.metadata.namespace ?? '';
     return namespace === '' || namespace === (dependent.metadata.namespace ?? '');
@@ -285,8 +306,4 @@ function concernsUs({ metadata }: KubeObject): boolean {
 
 function queueKey(kind: KindName, { metadata }: KubeObject): string {
   return `${kind}:${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`;
-}
-
-function isKind(kind: string): kind is KindName {
-  return Object.hasOwn(KINDS, kind);
 }

@@ -23,6 +23,8 @@ type Described<T extends KubeObject> = Pick<KindSpec<T>, 'kind' | 'plural' | 'co
 interface Rules<T extends KubeObject> {
   /** Which names are good; a DNS subdomain unless said otherwise. */
   readonly nameRule?: NameRule;
+  /** True where a finalizer needs no domain before a slash: definitions and what they define. */
+  readonly plainFinalizers?: boolean;
   readonly setDefaults?: (object: Loose<T>) => void;
   readonly validate?: (object: Loose<T>) => ReturnType<KindSpec<T>['validate']>;
   readonly validateUpdate?: (next: Loose<T>, previous: Loose<T>) => ReturnType<KindSpec<T>['validate']>;
@@ -51,7 +53,7 @@ export function defineKind<T extends KubeObject>(kind: Described<T>, rules: Rule
     namespaced,
     setDefaults: (object) => rules.setDefaults?.(object as Loose<T>),
     validate: (object) => [
-      ...validateMetadata(object as Loose<KubeObject>, namespaced, rules.nameRule),
+      ...validateMetadata(object as Loose<KubeObject>, namespaced, rules.nameRule, rules.plainFinalizers),
       ...(rules.validate?.(object as Loose<T>) ?? []),
     ],
     validateUpdate: (next, previous) => [

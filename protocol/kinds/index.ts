@@ -1,6 +1,7 @@
 import { controllerRevisionKind } from './controller-revision-kind.ts';
 import { configMapKind, namespaceKind, secretKind, serviceAccountKind } from './core-kinds.ts';
 import { cronJobKind } from './cron-job-kind.ts';
+import { customResourceDefinitionKind } from './custom-resource-definition-kind.ts';
 import { daemonSetKind } from './daemon-set-kind.ts';
 import { endpointSliceKind } from './endpoint-slice-kind.ts';
 import { endpointsKind } from './endpoints-kind.ts';
@@ -64,6 +65,7 @@ export const kinds: readonly KindSpec[] = [
   ingressClassKind,
   podDisruptionBudgetKind,
   storageClassKind,
+  customResourceDefinitionKind,
   priorityClassKind,
   leaseKind,
   endpointSliceKind,

@@ -1,3 +1,4 @@
+import type { CustomResourceDefinition } from '../crd/types.ts';
 import type { HorizontalPodAutoscaler } from './autoscaling.ts';
 import type { CronJob, Job } from './batch.ts';
 import type { ConfigMap, Event, Lease, Namespace, Secret, ServiceAccount } from './core.ts';
@@ -49,6 +50,7 @@ export interface KindMap {
   PersistentVolume: PersistentVolume;
   PersistentVolumeClaim: PersistentVolumeClaim;
   StorageClass: StorageClass;
+  CustomResourceDefinition: CustomResourceDefinition;
 }
 
 /** The name of a served kind. */

@@ -9,6 +9,7 @@ export type FieldErrorReason =
   | 'FieldValueForbidden'
   | 'FieldValueNotFound'
   | 'FieldValueTooLong'
+  | 'FieldValueTooMany'
   | 'FieldValueTypeInvalid';
 
 /** One refused field: `field` is a path such as `spec.containers[1].name`, `message` Kubernetes' own wording. */
