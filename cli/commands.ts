@@ -6,7 +6,7 @@ import { VERSION } from '../kit/version.ts';
 import { type HubClient, openHub } from './hub-client.ts';
 import { joinCluster } from './join.ts';
 import { findKubeconfig, kubeconfigCandidates, mergeKubeconfig } from './kubeconfig.ts';
-import { createToken, deleteToken, listTokens } from './token.ts';
+import { createToken, deleteToken, isLoopback, listTokens } from './token.ts';
 import { topNodes } from './top.ts';
 
 const KUBECONFIG = [
@@ -20,9 +20,17 @@ const print = (text: string): void => {
 
 /** Runs one command; rejects with CliError. Help, version and wrong flags end the process as commander does. */
 export async function runCommand(argv: readonly string[]): Promise<void> {
+  await coxCommand().parseAsync([...argv], { from: 'user' });
+}
+
+/** The tree of commands with their flags and help. */
+export function coxCommand(): Command {
   const cox = new Command('cox')
     .description('Coxswain runs containers on fleets of small devices.')
-    .version(VERSION, '--version')
+    .version(VERSION, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this text')
+    .helpCommand('help [command]', 'print the text of a command')
+    .configureHelp({ helpWidth: 80 })
     .showHelpAfterError('(cox COMMAND --help shows examples)');
   programs(cox);
   addJoin(cox);
@@ -32,25 +40,26 @@ export async function runCommand(argv: readonly string[]): Promise<void> {
   cox
     .command('version')
     .description('print the version')
+    .addHelpText('after', '\nExample:\n  cox version')
     .action(() => print(VERSION));
   cox.addHelpText(
     'after',
     `
 A first cluster:
-  cox hub                          start the hub (or: systemctl start coxswain-hub)
-  cox token create                 on the hub: prints the line that lets one device in
-  cox join https://HUB:6443 ...    on the device: that line
-  cox agent                        on the device: start the agent
-  cox top                          see the devices
+  cox hub                        start the hub: systemctl start coxswain-hub
+  cox token create               on the hub: print the line to join with
+  cox join https://HUB:6443 ...  on the device: that line
+  cox agent                      on the device: start the agent
+  cox top                        see the devices
   kubectl --kubeconfig "$(cox kubeconfig)" get nodes`,
   );
-  await cox.parseAsync([...argv], { from: 'user' });
+  return cox;
 }
 
 /** Listed for the help only: `main.ts` runs them. */
 function programs(cox: Command): void {
-  cox.command('hub').description('run the hub; cox hub --help lists its flags');
-  cox.command('agent').description('run the agent of a device; cox agent --help lists its flags');
+  cox.command('hub').description('run the hub; its flags: cox hub --help');
+  cox.command('agent').description('run the agent of a device; its flags: cox agent --help');
 }
 
 interface JoinFlags {
@@ -75,8 +84,8 @@ function addJoin(cox: Command): void {
     .addHelpText(
       'after',
       `
-The hub prints the whole line (cox token create):
-  cox join https://192.0.2.10:6443 --token abcdef.0123456789abcdef --ca-hash sha256:6f1e…
+The hub prints the whole line (cox token create). Examples:
+  cox join https://192.0.2.10:6443 --token abcdef.0123… --ca-hash sha256:6f1e…
   cox join https://192.0.2.10:6443 --token … --ca-hash … --node-name kitchen`,
     )
     .action(async (url: string, flags: JoinFlags) => {
@@ -91,8 +100,14 @@ interface HubFlags {
   readonly kubeconfig?: string;
 }
 
+const LOOPBACK_NOTE =
+  'cox: only this machine can join with this line. To let others in, give the hub\nan address they reach: cox hub --advertise ADDRESS\n';
+
 function addToken(cox: Command): void {
-  const token = cox.command('token').description('one-time tokens that let devices join');
+  const token = cox
+    .command('token')
+    .description('one-time tokens that let devices join')
+    .addHelpText('after', '\nExamples:\n  cox token create\n  cox token list\n  cox token delete abcdef');
   const withHub =
     (act: (hub: HubClient, ...rest: string[]) => Promise<string>) =>
     async (flags: HubFlags, ...rest: string[]): Promise<void> =>
@@ -110,7 +125,11 @@ function addToken(cox: Command): void {
     .action((flags: HubFlags & { ttl: string; url?: string }) => {
       const { ttl, url } = flags;
       const options = { ttl, nowMs: Date.now(), ...(url === undefined ? {} : { url }) };
-      return withHub((hub) => createToken(hub, options))(flags);
+      return withHub(async (hub) => {
+        const created = await createToken(hub, options);
+        if (isLoopback(created.url)) process.stderr.write(LOOPBACK_NOTE);
+        return created.line;
+      })(flags);
     });
   token
     .command('list')

@@ -74,7 +74,9 @@ async function exchange(
 function good({ code, body }: Answer): unknown {
   const value = json(body);
   if (code < 300) return value;
-  throw new CliError(`the hub refused (${code}): ${statusMessage(value) ?? body.slice(0, 200)}`);
+  const why = `the hub refused (${code}): ${statusMessage(value) ?? body.slice(0, 200)}`;
+  if (code !== 401) throw new CliError(why);
+  throw new CliError(`${why}\nThe kubeconfig proves nobody the hub knows; copy the hub's again.`);
 }
 
 /** The message of a Kubernetes Status, when the value is one. */

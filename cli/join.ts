@@ -129,7 +129,7 @@ async function ownRequest(
   const heldCsr = await read(join(dir, 'join.csr'));
   if (!isRejoin && heldKey !== undefined && heldCsr !== undefined) return { keyPem: heldKey, csr: heldCsr };
   const keyPem = newPrivateKeyPem();
-  const csr = await buildNodeCsr(keyPem, nodeName);
+  const csr = buildNodeCsr(keyPem, nodeName);
   await writeFileDurably(join(dir, 'join.key'), keyPem);
   await writeFileDurably(join(dir, 'join.csr'), csr);
   return { keyPem, csr };

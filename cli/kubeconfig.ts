@@ -52,12 +52,17 @@ export async function findKubeconfig(candidates: readonly string[]): Promise<{ p
     try {
       return { path, text: await readFile(path, 'utf8') };
     } catch (error) {
-      tried.push(`${path} (${(error as NodeJS.ErrnoException).code ?? 'unreadable'})`);
+      tried.push(`${path} (${whyNot(error as NodeJS.ErrnoException)})`);
     }
   }
   throw new CliError(
-    `no kubeconfig could be read: ${tried.join(', ')}\nName one with --kubeconfig, or run this on the hub as root.`,
+    `no kubeconfig could be read:\n  ${tried.join('\n  ')}\nName one with --kubeconfig, or run this on the hub as root.`,
   );
+}
+
+function whyNot({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'ENOENT') return 'not there';
+  return code === 'EACCES' ? 'permission denied' : message;
 }
 
 /** What the current context of a kubeconfig grants. Throws CliError. */

@@ -24,11 +24,11 @@ export function readTtlMs(text: string): number {
   return ttlMs;
 }
 
-/** Makes a token and returns the one line that lets one device in. `url` overrides the hub's own address. */
+/** Makes a token and returns the one `line` that lets one device in, and the `url` in it. `options.url` overrides the hub's own address. */
 export async function createToken(
   hub: HubClient,
   options: { readonly ttl: string; readonly url?: string; readonly nowMs: number },
-): Promise<string> {
+): Promise<{ readonly line: string; readonly url: string }> {
   const ttlMs = readTtlMs(options.ttl);
   const { url, caHash } = await whereToJoin(hub, options.url);
   const id = random(6);
@@ -45,7 +45,7 @@ export async function createToken(
       'usage-bootstrap-authentication': 'true',
     },
   });
-  return `cox join ${url} --token ${id}.${secret} --ca-hash ${caHash}`;
+  return { line: `cox join ${url} --token ${id}.${secret} --ca-hash ${caHash}`, url };
 }
 
 /** The tokens that are there, as a table; their secrets are not shown. */
@@ -94,7 +94,8 @@ async function whereToJoin(hub: HubClient, url?: string): Promise<{ url: string;
   return { url: reachable ?? own, caHash };
 }
 
-function isLoopback(url: string): boolean {
+/** True for an address that only the hub's own machine can reach. */
+export function isLoopback(url: string): boolean {
   return URL.canParse(url) && LOOPBACK.test(new URL(url).hostname);
 }
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { arch, cpus, hostname, platform, release } from 'node:os';
 import { join } from 'node:path';
-import { systemClock, toTime } from '../kit/clock.ts';
+import { sleep, systemClock, type Timer, toTime } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
 import { noteTime } from './cache/floored-clock.ts';
@@ -31,6 +31,11 @@ const FACTS_MS = 10_000;
 /** The inventory's child processes wait until the pods have started, in ms. */
 const INVENTORY_DELAY_MS = 15_000;
 const STARTS_AT_ONCE = 4;
+/** How often to look whether the engine is back while it does not answer, in ms. */
+const ENGINE_LOOK_MS = 250;
+/** How long the link waits at the start for the engine's first answer, in ms: a restart of the agent is no failure of the engine. */
+const ENGINE_WAIT_MS = 3_000;
+const ENGINE_STEP_MS = 20;
 
 /**
  * The agent as a whole, put together from its rooms. Order of a start: cache read, pods started, and only then the link. Stopping or
@@ -56,6 +61,7 @@ export class Agent {
   /** True once a whole desired state is known, from the cache or from the hub. */
   #isTold: boolean;
   #watcher: FSWatcher | undefined;
+  #engineLook: Timer | undefined;
 
   constructor(options: AgentOptions, opened: Opened) {
     this.#options = options;
@@ -94,6 +100,8 @@ export class Agent {
     await this.#pods.start(this.#stopping.signal);
     if (this.#options.offline) return;
     if (!identity.ok) this.#log.error('identity not usable, running what is known', { why: identity.why });
+    await this.#engineAnswered();
+    if (this.#stopping.signal.aborted) return;
     this.#link.start();
     this.#watchIdentity();
     this.#opened.clock.after(INVENTORY_DELAY_MS, () => void this.#takeInventory());
@@ -107,6 +115,7 @@ export class Agent {
     await this.#pods.stop();
     await this.#opened.cache.cache.close();
     await noteTime(join(this.#options.dataDir, 'clock'), this.#opened.clock.nowMs());
+    this.#opened.lock.release();
     this.#log.info('agent stopped, containers run on');
   }
 
@@ -161,7 +170,7 @@ export class Agent {
         memoryBytes: readMemory(this.#files).totalBytes,
         network: { name: options.network, bridge: options.bridge, masquerade: true },
       },
-      dataDir: join(options.dataDir, 'pods'),
+      dataDir: options.dataDir,
       runDir: options.runDir,
       concurrency: STARTS_AT_ONCE,
     });
@@ -267,6 +276,24 @@ export class Agent {
     if (this.#pods.engineReady && this.#engineVersion === '') void this.#askEngine();
     if (!this.#pods.engineReady) this.#engineVersion = '';
     if (this.#facts.refresh()) this.#link.factsChanged();
+    if (!this.#pods.engineReady) this.#lookAgain();
+  }
+
+  /** While the engine is away the node takes no pods: the hub shall hear at once that it is back. */
+  #lookAgain(): void {
+    this.#engineLook ??= this.#opened.clock.after(ENGINE_LOOK_MS, () => {
+      this.#engineLook = undefined;
+      if (this.#pods.engineReady) this.#refreshFacts();
+      else if (!this.#stopping.signal.aborted) this.#lookAgain();
+    });
+  }
+
+  async #engineAnswered(): Promise<void> {
+    const { clock } = this.#opened;
+    const lateMs = clock.monotonicMs() + ENGINE_WAIT_MS;
+    while (!this.#pods.engineReady && clock.monotonicMs() < lateMs && !this.#stopping.signal.aborted) {
+      await sleep(clock, ENGINE_STEP_MS);
+    }
   }
 
   async #askEngine(): Promise<void> {

@@ -2,6 +2,7 @@ import { arch } from 'node:os';
 import { join } from 'node:path';
 import { lifeOf } from '../kit/certificates.ts';
 import { systemClock } from '../kit/clock.ts';
+import { DirectoryLock } from '../kit/directory-lock.ts';
 import type { Logger } from '../kit/logger.ts';
 import { DesiredCache, type OpenedCache } from './cache/desired-cache.ts';
 import { FlooredClock, readNotedTime } from './cache/floored-clock.ts';
@@ -29,6 +30,8 @@ export interface AgentOptions {
 
 /** What is read before anything is started. */
 export interface Opened {
+  /** Keeps a second agent from the data directory. */
+  readonly lock: DirectoryLock;
   readonly identity: IdentityResult;
   readonly cache: OpenedCache;
   /** Never below the last time the device has known. */
@@ -41,8 +44,12 @@ export class NotJoinedError extends Error {
   readonly reason = 'NotJoined';
 }
 
-/** Reads cache, identity and profile; starts nothing and opens no socket. Throws NotJoinedError, ProfileError. */
+/**
+ * Takes the data directory and reads cache, identity and profile; starts nothing and opens no socket. Throws NotJoinedError,
+ * ProfileError, DirectoryInUseError.
+ */
 export async function openState(options: AgentOptions): Promise<Opened> {
+  const lock = await DirectoryLock.take(options.dataDir, 'agent', options.log);
   const clock = new FlooredClock(systemClock);
   clock.raise(await readNotedTime(join(options.dataDir, 'clock')));
   const cache = await DesiredCache.open(join(options.dataDir, 'cache'), {
@@ -55,7 +62,7 @@ export async function openState(options: AgentOptions): Promise<Opened> {
   if (!identity.ok && cache.content === 'empty' && !options.offline) throw new NotJoinedError(identity.why);
   const { files, names } = await loadProfiles(options.profile);
   const profile = chooseProfile(files, readBoard(new MachineFiles(), arch()), names);
-  return { identity, cache, clock, profile };
+  return { lock, identity, cache, clock, profile };
 }
 
 function lifeBegin(certificate: string): number {

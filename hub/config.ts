@@ -19,6 +19,8 @@ export const hubSettings = {
     0,
     86_400,
   ),
+  auditLog: setting.text('file to note every API request in, one JSON line each; none by default', ''),
+  auditLogMaxMib: setting.whole('most the audit log and its predecessor may take, in MiB', 32, 1, 65_536),
   logLevel: setting.choice(
     'what to log',
     ['info', 'debug', 'warn', 'error'] as const,

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../kit/clock.ts';
+import { DirectoryLock } from '../kit/directory-lock.ts';
+import { isDiskFull } from '../kit/durable-error.ts';
 import { DurableMap } from '../kit/durable-map.ts';
 import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
@@ -11,6 +13,7 @@ import type { KubeObject } from '../protocol/kinds/meta.ts';
 import type { Pod } from '../protocol/kinds/pod.ts';
 import type { Metric } from './api/ports.ts';
 import { ApiServer } from './api/server.ts';
+import { AuditLog } from './audit/audit-log.ts';
 import type { BrokerAddress } from './broker/device-link.ts';
 import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
@@ -28,6 +31,7 @@ import { Liveness } from './fleet/liveness.ts';
 import { liveSource, telemetryPort } from './live-source.ts';
 import type { Loop, LoopDeps } from './loop.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
+import { openPeople } from './people.ts';
 import { type Authority, openAuthority } from './pki/authority.ts';
 import { joinRoutes } from './pki/join-routes.ts';
 import { ensureKubeconfig } from './pki/kubeconfig.ts';
@@ -50,6 +54,9 @@ export interface HubOptions {
   readonly broker: string;
   readonly clusterCidr: string;
   readonly tolerationSeconds: number;
+  /** File that requests are noted in; empty for none. */
+  readonly auditLog: string;
+  readonly auditLogMaxMib: number;
   /** Folder of the API descriptions that the build made. */
   readonly schemaDir: string;
   readonly clock: Clock;
@@ -81,6 +88,8 @@ export class Hub {
   /** Resolves once API and broker listen and the kubeconfig is written. Rejects when anything cannot be opened; call `stop` then too. */
   async start(): Promise<HubAddresses> {
     const { dataDir, clock, log } = this.#o;
+    const lock = await DirectoryLock.take(dataDir, 'hub', log);
+    this.#stops.push(() => lock.release());
     const hosts = this.#o.advertise.length > 0 ? this.#o.advertise : ['127.0.0.1'];
     const authority = await openAuthority(join(dataDir, 'pki'), {
       hosts,
@@ -100,6 +109,9 @@ export class Hub {
       admit: (object, newest) => this.#admit(object, newest),
     });
     this.#stops.push(() => store.close());
+    const people = await openPeople({ store, authority, pkiDir: join(dataDir, 'pki'), clock, log });
+    this.#stops.push(() => people.stop());
+    const audit = await this.#openAuditLog();
 
     const refusals = new Refusals(clock, log.with({ room: 'broker' }));
     const broker = await this.#openBroker(authority, refusals);
@@ -138,6 +150,7 @@ export class Hub {
       new NodeLifecycleController(deps, liveness),
       new ReplicaSetController(deps),
       new DeploymentController(deps),
+      ...people.loops(deps),
       new Scheduler(deps, liveSource(telemetry)),
       fleet,
     ]);
@@ -164,16 +177,19 @@ export class Hub {
           fleet.streams.open(pod, request, { onData, onEnd: (channel) => onEnd?.(channel), onClose }),
       },
       telemetry: telemetryPort(telemetry, store),
-      // People and loops come with certificates; bearer tokens are only spent at the join desk.
-      tokens: () => undefined,
-      extraRoutes: joinRoutes({
-        authority,
-        view: store,
-        client: store,
-        clock,
-        log: log.with({ room: 'pki' }),
-        addresses,
-      }),
+      ...people.ports,
+      extraRoutes: [
+        ...joinRoutes({
+          authority,
+          view: store,
+          client: store,
+          clock,
+          log: log.with({ room: 'pki' }),
+          addresses,
+        }),
+        ...people.routes(() => addresses().api[0] ?? ''),
+      ],
+      ...(audit === undefined ? {} : { audit: (event) => audit.record(event) }),
       metrics: () => [...refusedMetrics(refusals), ...storeMetrics(map)],
       log: log.with({ room: 'api' }),
       clock,
@@ -186,8 +202,7 @@ export class Hub {
     else void started.catch((err: unknown) => log.warn('link to the broker ended before it was up', { err }));
 
     this.#upkeep(authority, broker, api, store);
-    const kubeconfig = join(dataDir, 'kubeconfig');
-    await ensureKubeconfig(authority, { path: kubeconfig, server: urls('https', apiPort)[0] ?? '', clock });
+    const kubeconfig = await this.#writeKubeconfig(authority, urls('https', apiPort)[0] ?? '');
     log.info('hub ready', {
       version: VERSION,
       cluster: authority.clusterId,
@@ -211,12 +226,34 @@ export class Hub {
     admitPod(object as Pod, namespace as Namespace | undefined, defaults);
   }
 
+  async #writeKubeconfig(authority: Authority, server: string): Promise<string> {
+    const { dataDir, clock, log } = this.#o;
+    const path = join(dataDir, 'kubeconfig');
+    try {
+      await ensureKubeconfig(authority, { path, server, clock });
+    } catch (err) {
+      // Devices and everybody with a certificate are served all the same; somebody must get in to make room.
+      if (!isDiskFull(err)) throw err;
+      log.warn('disk full: kubeconfig not written, the next start tries again', { path, err });
+    }
+    return path;
+  }
+
   #run(loops: readonly Loop[]): void {
     const ending = new AbortController();
     for (const loop of loops) {
       loop.start(ending.signal);
       this.#stops.push(() => loop.stop());
     }
+  }
+
+  async #openAuditLog(): Promise<AuditLog | undefined> {
+    const { auditLog: path, auditLogMaxMib, log } = this.#o;
+    if (path === '') return undefined;
+    const maxBytes = auditLogMaxMib * 1024 * 1024;
+    const audit = await AuditLog.open({ path, maxBytes, log: log.with({ room: 'audit' }) });
+    this.#stops.push(() => audit.close());
+    return audit;
   }
 
   async #openBroker(authority: Authority, refusals: Refusals): Promise<EmbeddedBroker | undefined> {

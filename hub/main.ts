@@ -1,25 +1,29 @@
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../kit/clock.ts';
-import { ConfigError, describeConfig, describeFlags, readConfig, setting } from '../kit/config.ts';
+import { ConfigError, readConfig, setting } from '../kit/config.ts';
+import { describeConfig, describeFlags } from '../kit/describe-config.ts';
 import { createLogger, type Logger } from '../kit/logger.ts';
 import { hubSettings } from './config.ts';
 import { Hub } from './hub.ts';
 
-const HELP = `The Coxswain hub: API server, store, scheduler, controllers and MQTT broker in one process.
+const HELP = `The Coxswain hub: API, store, scheduler, controllers and broker, one process
 
 Usage
   cox hub [flags]
 
 Examples
-  cox hub --data-dir /var/lib/coxswain-hub --advertise hub.shop.lan,10.0.0.5
-  cox hub --broker mqtts://broker.shop.lan:8883     a broker of your own instead of the embedded one
-  cox hub --print-config                            what would be used, and where each value came from
+  cox hub --advertise hub.shop.lan,10.0.0.5
+  cox hub --data-dir /srv/hub --api-port 7443
+  cox hub --broker mqtts://broker.shop.lan:8883
+  cox hub --print-config
 
 Flags
 ${describeFlags(hubSettings)}
-  --config FILE          JSON file with the same names in camelCase
-  --print-config         print the configuration and end
-  --help                 this text
+  --config FILE           JSON file with the same names in camelCase
+  --print-config          print what would be used and where it came from
+  --help                  print this text
+
+It writes a kubeconfig into its data directory. Let devices in: cox token create
 `;
 
 /** Exit code of sysexits.h for a command line that cannot be followed. */
@@ -32,6 +36,16 @@ function fail(log: Logger, text: string, err: unknown): void {
   process.exitCode = 1;
 }
 
+/** What a person can do something about comes first. */
+function whyNot(err: unknown): string {
+  const { code, port, path } = err as NodeJS.ErrnoException & { readonly port?: number };
+  if (code === 'EADDRINUSE') return `port ${port} is taken; choose others with --api-port and --mqtt-port`;
+  if (code === 'EADDRNOTAVAIL') return 'this machine has no such address; see --bind';
+  if (code === 'EACCES')
+    return `${path ?? 'something'} may not be written; run it as root, or see --data-dir`;
+  return err instanceof Error ? err.message : String(err);
+}
+
 async function main(argv: readonly string[]): Promise<void> {
   if (argv.includes('--help') || argv.includes('-h')) {
     process.stdout.write(HELP);
@@ -39,9 +53,10 @@ async function main(argv: readonly string[]): Promise<void> {
   }
   const table = { ...hubSettings, printConfig: setting.flag('print the configuration and end') };
   const { values, origins } = readConfig(table, argv, process.env);
-  const { printConfig, logLevel, ...options } = values;
+  const { printConfig, ...settings } = values;
+  const { logLevel, ...options } = settings;
   if (printConfig) {
-    process.stdout.write(`${describeConfig(values, origins)}\n`);
+    process.stdout.write(`${describeConfig(settings, origins)}\n`);
     return;
   }
   const log = createLogger(logLevel);
@@ -69,7 +84,7 @@ async function main(argv: readonly string[]): Promise<void> {
   try {
     await hub.start();
   } catch (err) {
-    fail(log, `hub cannot start: ${err instanceof Error ? err.message : String(err)}`, err);
+    fail(log, `hub cannot start: ${whyNot(err)}`, err);
     await hub.stop();
     process.exit();
   }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { asText, flagOf } from './describe-config.ts';
 
 /** One setting: `--flag VALUE`, or the environment variable, or the default. Names carry their unit. */
 export interface Setting<T> {
@@ -7,8 +8,8 @@ export interface Setting<T> {
   readonly fallback: T;
   /** Text to value; throws an Error whose message completes "--flag: ". */
   readonly read: (text: string) => T;
-  /** True for `--flag` without a value. */
-  readonly isSwitch?: boolean;
+  /** What the value is, for the help, e.g. `N`; absent for a switch, which takes none. */
+  readonly takes?: string;
 }
 
 /** Settings by name; the flag of `apiPort` is `--api-port`. */
@@ -32,15 +33,20 @@ export class ConfigError extends Error {
   }
 }
 
+/** The flag that every program has and no settings table holds. */
+const CONFIG = 'config';
+
 export const setting = {
   text: (help: string, fallback: string, env?: string): Setting<string> => ({
     help,
+    takes: 'TEXT',
     fallback,
     read: (t) => t,
     ...withEnv(env),
   }),
   list: (help: string, fallback: readonly string[], env?: string): Setting<readonly string[]> => ({
     help,
+    takes: 'A,B,...',
     fallback,
     read: (t) =>
       t
@@ -51,6 +57,7 @@ export const setting = {
   }),
   whole: (help: string, fallback: number, min: number, max: number, env?: string): Setting<number> => ({
     help,
+    takes: 'N',
     fallback,
     read: (t) => readWhole(t, min, max),
     ...withEnv(env),
@@ -58,12 +65,12 @@ export const setting = {
   flag: (help: string, env?: string): Setting<boolean> => ({
     help,
     fallback: false,
-    isSwitch: true,
     read: (t) => readBool(t),
     ...withEnv(env),
   }),
   choice: <T extends string>(help: string, options: readonly T[], fallback: T, env?: string): Setting<T> => ({
-    help: `${help} (${options.join(', ')})`,
+    help: `${help}: ${options.join(', ')}`,
+    takes: 'WORD',
     fallback,
     read: (t) => {
       const found = options.find((o) => o === t);
@@ -84,7 +91,7 @@ export function readConfig<S extends Settings>(
   env: Readonly<Record<string, string | undefined>>,
 ): { values: Values<S>; origins: Readonly<Record<keyof S, Origin>> } {
   const flags = readFlags(settings, argv);
-  const file = flags.get('config') === undefined ? {} : readFile(settings, String(flags.get('config')));
+  const file = flags.get(CONFIG) === undefined ? {} : readFile(settings, String(flags.get(CONFIG)));
   const values: Record<string, unknown> = {};
   const origins: Record<string, Origin> = {};
   for (const [name, s] of Object.entries(settings)) {
@@ -104,38 +111,13 @@ export function readConfig<S extends Settings>(
   };
 }
 
-/** The table behind `--help`: one line a flag, with its default. */
-export function describeFlags(settings: Settings): string {
-  return Object.entries(settings)
-    .map(([name, s]) => {
-      const fallback = s.isSwitch || s.fallback === '' ? '' : ` [${asText(s.fallback)}]`;
-      const env = s.env === undefined ? '' : ` (${s.env})`;
-      return `  ${flagOf(name).padEnd(22)} ${s.help}${env}${fallback}`;
-    })
-    .join('\n');
-}
-
-/** The table behind `--print-config`: name, value, where it came from. */
-export function describeConfig(
-  values: Readonly<Record<string, unknown>>,
-  origins: Readonly<Record<string, Origin>>,
-): string {
-  return Object.entries(values)
-    .map(([name, value]) => `${name.padEnd(20)} ${asText(value).padEnd(40)} ${origins[name] ?? ''}`)
-    .join('\n');
-}
-
 function withEnv(env: string | undefined): { env?: string } {
   return env === undefined ? {} : { env };
 }
 
-function flagOf(name: string): string {
-  return `--${name.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
-}
-
 function readFlags(settings: Settings, argv: readonly string[]): Map<string, string> {
   const byFlag = new Map([
-    ['--config', 'config'],
+    ['--config', CONFIG],
     ...Object.keys(settings).map((name): [string, string] => [flagOf(name), name]),
   ]);
   const found = new Map<string, string>();
@@ -144,7 +126,7 @@ function readFlags(settings: Settings, argv: readonly string[]): Map<string, str
     const name = byFlag.get(flag);
     if (name === undefined)
       throw new ConfigError('UnknownFlag', `unknown flag ${flag}; --help lists all flags`);
-    if (settings[name]?.isSwitch) {
+    if (name !== CONFIG && settings[name]?.takes === undefined) {
       found.set(name, inline ?? 'true');
       continue;
     }
@@ -200,8 +182,4 @@ function readBool(raw: string): boolean {
   if (raw === 'true' || raw === '1') return true;
   if (raw === 'false' || raw === '0') return false;
   throw new Error(`must be true or false, not "${raw}"`);
-}
-
-function asText(value: unknown): string {
-  return Array.isArray(value) ? value.join(',') : String(value);
 }

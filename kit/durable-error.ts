@@ -21,11 +21,15 @@ export function errorCode(error: unknown): string {
   return typeof error.code === 'string' ? error.code : '';
 }
 
+/** True when a file-system call failed because the disk or the quota is full. Never throws. */
+export function isDiskFull(error: unknown): boolean {
+  return ['ENOSPC', 'EDQUOT'].includes(errorCode(error));
+}
+
 /** Wraps what a file-system call rejected with; a DurableError passes unchanged. `doing` is "writing x", for people. */
 export function toDurableError(error: unknown, doing: string): DurableError {
   if (error instanceof DurableError) return error;
-  const code = errorCode(error);
-  const full = code === 'ENOSPC' || code === 'EDQUOT';
+  const full = isDiskFull(error);
   const why = full ? 'no space left on the device' : error instanceof Error ? error.message : String(error);
   return new DurableError(full ? 'NoSpace' : 'IoError', `${doing}: ${why}`, { cause: error });
 }

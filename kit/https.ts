@@ -80,7 +80,7 @@ function open(host: string, port: number, options: HttpsRequest): Promise<TLSSoc
       ...(identity === undefined ? {} : { cert: identity.certPem, key: identity.keyPem }),
     });
     socket.once('error', (cause) => {
-      reject(new HttpsError('Unreachable', `cannot reach ${host}:${port}: ${cause.message}`, { cause }));
+      reject(new HttpsError('Unreachable', `cannot reach ${host}:${port}: ${plainly(cause)}`, { cause }));
     });
     socket.once('secureConnect', () => {
       const problem = 'any' in trust ? undefined : problemOf(socket, trust.pinned, host, nowMs);
@@ -93,6 +93,19 @@ function open(host: string, port: number, options: HttpsRequest): Promise<TLSSoc
       reject(new HttpsError('Untrusted', message, { certificate: problem }));
     });
   });
+}
+
+const PLAIN: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'nothing listens there',
+  ENOTFOUND: 'there is no machine of that name',
+  EAI_AGAIN: 'names cannot be looked up now',
+  EHOSTUNREACH: 'there is no way to that machine',
+  ENETUNREACH: 'there is no way to that network',
+};
+
+/** What people understand of a socket's error. */
+function plainly(error: NodeJS.ErrnoException): string {
+  return PLAIN[error.code ?? ''] ?? error.message;
 }
 
 function problemOf(

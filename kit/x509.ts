@@ -1,5 +1,5 @@
 /**
- * Making certificates and requests. The only file that knows the X.509 library, which costs about 12 MB of memory: import it
+ * Making certificates, and reading requests. The only file that knows the X.509 library, which costs about 12 MB of memory: import it
  * with `await import()` where something must be signed, never statically.
  */
 import 'reflect-metadata';
@@ -92,16 +92,6 @@ export async function signLeaf(signer: Signer, leaf: Leaf): Promise<string> {
   return pem(cert);
 }
 
-/** A certificate request (PKCS#10 PEM) signed with an EC P-256 key. */
-export async function createRequest(keyPem: string, subject: Subject): Promise<string> {
-  const request = await x509.Pkcs10CertificateRequestGenerator.create({
-    name: nameOf(subject),
-    keys: { privateKey: await privateKey(keyPem), publicKey: await publicKey(toPublicPem(keyPem)) },
-    signingAlgorithm: SIGN,
-  });
-  return `${request.toString('pem')}\n`;
-}
-
 /** The public key (SPKI PEM) of a request that proves its possession. Throws RequestError otherwise. */
 export async function readRequest(requestPem: string): Promise<string> {
   let keyPem: string;
@@ -125,6 +115,16 @@ export async function readRequest(requestPem: string): Promise<string> {
       `its key must be EC, or RSA of ${MIN_RSA_BITS} to ${MAX_RSA_BITS} bits`,
     );
   return keyPem;
+}
+
+/** The subject a request asks for. Throws RequestError when it is none. */
+export function requestedSubject(requestPem: string): Subject {
+  try {
+    const { subjectName } = new x509.Pkcs10CertificateRequest(requestPem);
+    return { commonName: subjectName.getField('CN')[0] ?? '', organisations: subjectName.getField('O') };
+  } catch (error) {
+    throw new RequestError('Malformed', 'it is not a PKCS#10 certificate request in PEM', { cause: error });
+  }
 }
 
 /** SPKI PEM of a private key's public half. */

@@ -16,7 +16,7 @@ import {
   sandboxOf,
 } from './pod-view.ts';
 import { restartAtMs } from './restart.ts';
-import { podGraceMs, stopStep } from './stop-step.ts';
+import { LEAST_GRACE_MS, podGraceMs, stopStep } from './stop-step.ts';
 
 /**
  * Chooses the ONE next action that brings a pod nearer to its desired state; `idle` means nothing is left to do, `wait`
@@ -146,19 +146,28 @@ function endedStep(view: PodView): Step {
 
 function runStep(view: PodView, planned: readonly PlannedContainer[]): Step {
   return chain([
-    () => strandedStep(view),
+    () => strandedStep(view, planned),
     () => prepareStep(view),
     () => sandboxStep(view),
     () => combine([containersStep(view, planned), pruneStep(view)]),
   ]);
 }
 
-/** Containers whose sandbox died share namespaces that nobody owns: they go, and come again in the new one. */
-function strandedStep(view: PodView): Step {
-  if (!needsSandbox(view.pod.spec)) return OK;
+/**
+ * Containers that should not run: those whose sandbox died, which share namespaces that nobody owns, and those that are
+ * not the newest of a name of the spec. Nobody reaches them any more, so the pod does not wait for their whole grace.
+ */
+function strandedStep(view: PodView, planned: readonly PlannedContainer[]): Step {
+  const names = planned.map((p) => p.spec.name);
+  const newestIds = new Set(names.map((name) => newest(view.containers, name)?.id));
+  const sandboxed = needsSandbox(view.pod.spec);
   const generation = generationOf(view);
-  const stranded = view.containers.filter((c) => c.role !== 'sandbox' && c.generation !== generation);
-  return stopStep(view, stranded, 'SandboxChanged', podGraceMs(view.pod));
+  const stranded = view.containers.filter((c) => {
+    if (c.role === 'sandbox') return !sandboxed || c !== sandboxOf(view.containers);
+    return !newestIds.has(c.id) || (sandboxed && c.generation !== generation);
+  });
+  const graceMs = Math.min(podGraceMs(view.pod), LEAST_GRACE_MS);
+  return stopStep(view, stranded, 'SandboxChanged', graceMs);
 }
 
 /** Volumes and address before anything is made. A refresh that fails later leaves the pod with what it has. */

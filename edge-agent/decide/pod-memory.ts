@@ -160,6 +160,15 @@ export function forgetFailures(memory: PodMemory): PodMemory {
   );
 }
 
+/** The memory after the desired state changed: what was missing (a ConfigMap, the node's range) may be there now. */
+export function forgetMissing(memory: PodMemory): PodMemory {
+  const { addressFailure: _, ...rest } = memory;
+  const refused = Object.entries(memory.containers).filter(
+    ([, c]) => c.failure?.reason === 'CreateContainerConfigError',
+  );
+  return refused.reduce<PodMemory>((next, [name]) => withContainer(next, name, { failure: undefined }), rest);
+}
+
 /** The failure to remember after one more failure of the same kind. */
 export function failAgain<R extends string>(
   previous: Failure<R> | undefined,

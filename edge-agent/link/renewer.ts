@@ -57,7 +57,7 @@ export class Renewer {
   }
 
   async #renew(identity: Identity): Promise<void> {
-    const csr = await buildNodeCsr(identity.key, identity.nodeName);
+    const csr = buildNodeCsr(identity.key, identity.nodeName);
     let lastError: unknown = new Error('hub.json names no API address');
     for (const address of identity.api) {
       try {

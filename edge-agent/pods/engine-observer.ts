@@ -140,6 +140,7 @@ export class EngineObserver {
     const view = this.#views.get(event.id);
     if (event.type === 'destroy') this.forget(event.id);
     if (event.type === 'start' && view === undefined) this.#ask(event);
+    if (event.type === 'oom' && view !== undefined) this.note({ ...view, oomKilled: true });
     if (event.type === 'die' && view !== undefined) {
       if (event.atMs < (view.startedAtMs ?? 0)) return;
       this.note({ ...view, state: 'exited', exitCode: event.exitCode, finishedAtMs: event.atMs });

@@ -36,6 +36,7 @@ export class Images {
   readonly #runtime: Pick<Runtime, 'image' | 'pull'>;
   readonly #clock: Clock;
   readonly #pulls = new Map<string, Promise<void>>();
+  readonly #looks = new Map<string, Promise<ImageView | undefined>>();
   readonly #unreachableUntilMs = new Map<string, number>();
 
   constructor(runtime: Pick<Runtime, 'image' | 'pull'>, clock: Clock) {
@@ -81,8 +82,17 @@ export class Images {
     return { ok: false, reason: 'ErrImagePull', message: `image "${ref}" is not there after its pull` };
   }
 
+  /** Many pods of one image that start together ask once. */
+  #find(ref: string, signal: AbortSignal): Promise<ImageView | undefined> {
+    const running = this.#looks.get(ref);
+    if (running !== undefined) return running;
+    const look = this.#ask(ref, signal).finally(() => this.#looks.delete(ref));
+    this.#looks.set(ref, look);
+    return look;
+  }
+
   /** An image reference nobody could resolve is "not there", not an error of the engine. */
-  async #find(ref: string, signal: AbortSignal): Promise<ImageView | undefined> {
+  async #ask(ref: string, signal: AbortSignal): Promise<ImageView | undefined> {
     try {
       return await this.#runtime.image(ref, signal);
     } catch (error) {

@@ -4,29 +4,18 @@ import { containerConfig, sandboxConfig } from '../decide/container-config.ts';
 import type { ContainerSpec } from '../decide/container-spec.ts';
 import { terminatedState } from '../decide/container-status.ts';
 import { resolveEnv } from '../decide/env.ts';
-import {
-  type CreateFailureReason,
-  containerMemory,
-  failAgain,
-  SANDBOX,
-  withContainer,
-} from '../decide/pod-memory.ts';
-import { needsSandbox, type PlannedContainer } from '../decide/pod-shape.ts';
+import { containerMemory, SANDBOX, withContainer } from '../decide/pod-memory.ts';
+import { needsSandbox } from '../decide/pod-shape.ts';
 import { type PodAction, plannedOf, sandboxOf } from '../decide/pod-view.ts';
-import { afterRestart, CRASH_MAX_MS } from '../decide/restart.ts';
+import { afterRestart } from '../decide/restart.ts';
 import { isRuntimeError, type RuntimeError } from '../decide/runtime-error.ts';
 import { specHash } from '../decide/spec-hash.ts';
+import { ENGINE_LIMIT_MS, isTransient, loseNetwork, refuse } from './perform-refused.ts';
 import { nodeContext, type PodCell, type Tools } from './pod-cell.ts';
 import { ensureTerminationFile, terminationFile } from './pod-files.ts';
-import { VolumeError } from './volumes.ts';
+import { VolumeError } from './volume-error.ts';
 
 type CreateAction = Extract<PodAction, { do: 'create' }>;
-
-/** Longest the engine may take to create or start one container. */
-const ENGINE_LIMIT_MS = 120_000;
-/** Configuration and engine refusals are tried again after 2 s, doubling to 5 min. */
-const createRetryMs = (failures: number): number =>
-  Math.min(CRASH_MAX_MS, 2000 * 2 ** Math.min(failures - 1, 10));
 
 /** Creates a container or the sandbox; what forbids it goes into memory and events. */
 export async function createContainer(
@@ -51,11 +40,6 @@ export async function createContainer(
 
 /** The pod's own settings forbid the container. */
 class ConfigError extends Error {}
-
-/** Says nothing about the container: the whole action is tried again. */
-function isTransient(error: RuntimeError): boolean {
-  return error.reason === 'EngineUnreachable' || error.reason === 'Aborted';
-}
 
 async function appSpec(tools: Tools, cell: PodCell, action: CreateAction): Promise<ContainerSpec> {
   const planned = plannedOf(cell.pod, action.name);
@@ -182,21 +166,6 @@ function beforeOf(tools: Tools, cell: PodCell, name: string): ContainerView | un
   return name === SANDBOX ? sandboxOf(views) : newest(views, name);
 }
 
-function refuse(
-  tools: Tools,
-  cell: PodCell,
-  name: string,
-  reason: CreateFailureReason,
-  message: string,
-): void {
-  const { failure: before } = containerMemory(cell.memory, name);
-  const failure = failAgain(before, reason, message, tools.clock.monotonicMs(), createRetryMs);
-  cell.memory = withContainer(cell.memory, name, { failure });
-  if (name === SANDBOX)
-    tools.events.warning(cell.pod, 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`);
-  else tools.events.warning(cell.pod, 'Failed', `Error: ${message}`, name);
-}
-
 async function createFailed(
   tools: Tools,
   cell: PodCell,
@@ -212,71 +181,4 @@ async function createFailed(
   if (error.reason === 'ImageNotFound') cell.memory = withContainer(cell.memory, name, { image: undefined });
   if (error.reason === 'NetworkMissing') loseNetwork(tools, cell);
   refuse(tools, cell, name, 'CreateContainerError', error.message);
-}
-
-/** Starts a created container. One that cannot be started has ended with the engine's code, as in Kubernetes. */
-export async function startContainer(
-  tools: Tools,
-  cell: PodCell,
-  id: string,
-  signal: AbortSignal,
-): Promise<void> {
-  const container = tools.observer.get(id);
-  if (container === undefined) return;
-  const { name } = container;
-  try {
-    await tools.observer.settled(cell.uid);
-    await withDeadline(ENGINE_LIMIT_MS, signal, (s) => tools.runtime.start(id, s));
-    await tools.observer.refresh(id, signal);
-    cell.memory = withContainer(cell.memory, name, { failure: undefined });
-    if (name !== SANDBOX) tools.events.normal(cell.pod, 'Started', `Started container ${name}`, name);
-  } catch (error) {
-    if (!isRuntimeError(error) || isTransient(error)) throw error;
-    await startFailed(tools, cell, container, plannedOf(cell.pod, name), error, signal);
-  }
-}
-
-async function startFailed(
-  tools: Tools,
-  cell: PodCell,
-  container: ContainerView,
-  planned: PlannedContainer | undefined,
-  error: RuntimeError,
-  signal: AbortSignal,
-): Promise<void> {
-  const { id, name } = container;
-  if (error.reason === 'StartFailed' && planned !== undefined) {
-    tools.events.warning(cell.pod, 'Failed', `Error: ${error.message}`, name);
-    const nowAtMs = tools.clock.nowMs();
-    tools.observer.note({
-      ...container,
-      state: 'exited',
-      exitCode: 128,
-      message: error.message,
-      finishedAtMs: nowAtMs,
-    });
-    return;
-  }
-  const again = containerMemory(cell.memory, name).failure !== undefined;
-  if (error.reason === 'AddressInUse' && container.podIp !== undefined && again) {
-    tools.node.avoidAddress(container.podIp);
-    forgetAddress(cell);
-  }
-  if (error.reason === 'NetworkMissing') loseNetwork(tools, cell);
-  // Made anew the next time: its network or port may be another by then. The attempt has not run, so it does not count.
-  await tools.runtime.remove(id, signal);
-  tools.observer.forget(id);
-  cell.memory = withContainer(cell.memory, name, { unstarted: true });
-  refuse(tools, cell, name, 'RunContainerError', error.message);
-}
-
-/** The next round finds an address again, which makes the network first. */
-function loseNetwork(tools: Tools, cell: PodCell): void {
-  tools.node.networkLost();
-  forgetAddress(cell);
-}
-
-function forgetAddress(cell: PodCell): void {
-  const { ip: _, ...rest } = cell.memory;
-  cell.memory = rest;
 }

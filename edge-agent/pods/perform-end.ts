@@ -9,6 +9,8 @@ export async function end(
   cell: PodCell,
   action: Extract<PodAction, { do: 'end' }>,
 ): Promise<void> {
+  // The event of an end lacks details (out of memory, last words) that the final status must have.
+  await tools.observer.settled(cell.uid);
   const context = { hostIp: tools.node.hostIp(), wallMs: tools.clock.nowMs() };
   const status = finalStatus(cell.view(tools), context, action);
   const leaves = cell.memory.terminating !== undefined && cell.memory.terminating.why !== 'DeadlineExceeded';

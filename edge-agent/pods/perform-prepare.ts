@@ -6,11 +6,12 @@ import type { FetchRequest, FetchResult } from './images.ts';
 import { nodeContext, type PodCell, type Tools } from './pod-cell.ts';
 import type { ImageView } from './ports.ts';
 import { registryAuths } from './registry-auth.ts';
-import { VolumeError } from './volumes.ts';
+import { VolumeError } from './volume-error.ts';
 
 /** Volumes that cannot be made are tried again after 1 s, doubling to 2 min: files and items may be on their way. */
 const mountRetryMs = (failures: number): number => Math.min(120_000, 1000 * 2 ** (failures - 1));
-const ADDRESS_RETRY_MS = 5_000;
+/** A change of the desired state is looked at at once; this is for networks that are in the way. */
+const ADDRESS_RETRY_MS = 30_000;
 
 /** Brings all volumes of the pod to their desired content. */
 export async function mountVolumes(tools: Tools, cell: PodCell): Promise<void> {

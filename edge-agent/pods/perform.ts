@@ -1,7 +1,8 @@
 import type { PodAction } from '../decide/pod-view.ts';
-import { createContainer, startContainer } from './perform-create.ts';
+import { createContainer } from './perform-create.ts';
 import { end, release } from './perform-end.ts';
 import { fetchImage, findAddress, mountVolumes } from './perform-prepare.ts';
+import { startContainer } from './perform-start.ts';
 import {
   killContainers,
   postStart,

@@ -1,10 +1,11 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock, Timer } from '../../kit/clock.ts';
 import { KeyedQueue } from '../../kit/keyed-queue.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { DesiredPod, PodReport } from '../../protocol/wire/messages.ts';
 import { type ContainerView, newest, predecessor } from '../decide/container.ts';
 import { MAX_MESSAGE } from '../decide/container-status.ts';
-import { forgetFailures, newMemory, type PodMemory } from '../decide/pod-memory.ts';
+import { forgetFailures, forgetMissing, newMemory, type PodMemory } from '../decide/pod-memory.ts';
 import { plannedContainers } from '../decide/pod-shape.ts';
 import { plannedOf } from '../decide/pod-view.ts';
 import { bootId, lowestOomScore } from './boot-facts.ts';
@@ -57,6 +58,8 @@ export class PodManager {
 
   constructor(options: PodManagerOptions) {
     this.#options = options;
+    // Every request in flight listens for the end of the agent: many at once are no leak.
+    setMaxListeners(0, this.#abort.signal);
     const { runtime, clock, log, sinks } = options;
     const room = log.with({ room: 'pods' });
     this.#node = new Node(options.node, runtime, room, () => this.#usedAddresses());
@@ -118,6 +121,7 @@ export class PodManager {
   setDesired(desired: DesiredState): void {
     this.#desired = desired;
     this.#node.setItem(desired.node);
+    for (const { cell } of this.#workers.values()) cell.memory = forgetMissing(cell.memory);
     this.#lookAtAll();
   }
 

@@ -107,6 +107,13 @@ export class PodWorker {
     if (this.cell.removed || this.isRemoved) return;
     const report = this.#makeReport(view);
     if (isDeepStrictEqual(report, this.#reported)) return;
+    const { phase } = report.status;
+    if (phase !== this.#reported?.status.phase || report.gone === true)
+      this.#tools.log.info('pod phase', {
+        key: `${report.namespace}/${report.name}`,
+        phase,
+        gone: report.gone === true,
+      });
     this.#reported = report;
     this.#onStatus(report);
   }

@@ -6,6 +6,7 @@ import type { TokenLookup, User } from './ports.ts';
 /** Stands for the asker until, or unless, it has to say who it is. */
 export const ANONYMOUS: User = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
+const UNAUTHENTICATED = 'system:unauthenticated';
 const AUTHENTICATED = 'system:authenticated';
 /** Subprotocol by which browsers hand a bearer token to a WebSocket. */
 export const BEARER_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
@@ -31,21 +32,10 @@ export function unauthorized(): ApiError {
   return new ApiError('Unauthorized', 'Unauthorized');
 }
 
-/** The name and groups somebody asks to act as, when the impersonation headers are there. */
-export function impersonated(request: IncomingMessage): User | undefined {
-  const name = request.headers['impersonate-user'];
-  if (typeof name !== 'string' || name === '') {
-    const others = Object.keys(request.headers).some((h) => h.startsWith('impersonate-'));
-    if (others) throw new ApiError('BadRequest', 'requested impersonation without impersonating a user');
-    return undefined;
-  }
-  const groups = request.headersDistinct['impersonate-group'] ?? [];
-  return withGroup({ name, groups });
-}
-
-function withGroup(user: User): User {
-  if (user.groups.includes(AUTHENTICATED)) return user;
-  return { name: user.name, groups: [...user.groups, AUTHENTICATED] };
+/** Adds the group of everybody who is known, and keeps the rest. */
+export function withGroup(user: User): User {
+  if (user.groups.includes(AUTHENTICATED) || user.groups.includes(UNAUTHENTICATED)) return user;
+  return { ...user, groups: [...user.groups, AUTHENTICATED] };
 }
 
 /** The bearer token of a request; empty when the header is there but holds none. */

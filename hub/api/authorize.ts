@@ -1,8 +1,6 @@
 import { ApiError } from '../../protocol/status.ts';
+import { MASTERS } from '../decide/authorize.ts';
 import type { Attributes, Authorize, User } from './ports.ts';
-
-/** Members of this group may do everything, as in Kubernetes. */
-export const MASTERS = 'system:masters';
 
 /** The default rule: masters may do everything, others nothing. */
 export const mastersOnly: Authorize = (user) => user.groups.includes(MASTERS);

@@ -5,7 +5,16 @@ import { ApiError, notFound } from '../../protocol/status.ts';
 import { forbidden } from './authorize.ts';
 import type { Exchange } from './exchange.ts';
 import type { ResourcePath } from './path.ts';
-import type { Authorize, CodecPort, StorePort, StreamsPort, TelemetryPort } from './ports.ts';
+import type {
+  AccessPort,
+  AccountTokensPort,
+  Attributes,
+  Authorize,
+  CodecPort,
+  StorePort,
+  StreamsPort,
+  TelemetryPort,
+} from './ports.ts';
 import type { ServedResource } from './served.ts';
 import type { EventEncoder } from './watch-events.ts';
 
@@ -18,6 +27,8 @@ export interface ApiContext {
   readonly streams: StreamsPort;
   readonly telemetry: TelemetryPort;
   readonly authorize: Authorize;
+  readonly access: AccessPort | undefined;
+  readonly accounts: AccountTokensPort | undefined;
   readonly encoder: EventEncoder;
   readonly clock: Clock;
   readonly log: Logger;
@@ -33,18 +44,37 @@ export interface Target {
   readonly name: string;
 }
 
-/** Throws Forbidden unless the user may do `verb` on what `path` names. */
-export function demand(context: ApiContext, exchange: Exchange, path: ResourcePath, verb: string): void {
-  const attributes = {
+/** Throws Forbidden unless the user may do `verb` on what `path` names; `fields` are those a list is narrowed to. */
+export function demand(
+  context: ApiContext,
+  exchange: Exchange,
+  path: ResourcePath,
+  verb: string,
+  fields?: Readonly<Record<string, string>>,
+): void {
+  const attributes = attributesOf(path, verb, fields);
+  if (!context.authorize(exchange.user, attributes)) throw forbidden(exchange.user, attributes);
+}
+
+/** What a request for `path` means to authorizers: a list of one name is about that name, a namespace is inside itself. */
+export function attributesOf(
+  path: ResourcePath,
+  verb: string,
+  fields: Readonly<Record<string, string>> = {},
+): Attributes {
+  const name = path.name ?? fields['metadata.name'];
+  const isNamespace = path.group === '' && path.resource === 'namespaces';
+  const namespace = isNamespace ? path.name : path.namespace;
+  return {
     verb,
     group: path.group,
     version: path.version,
     resource: path.resource,
     ...(path.subresource === undefined ? {} : { subresource: path.subresource }),
-    ...(path.namespace === undefined ? {} : { namespace: path.namespace }),
-    ...(path.name === undefined ? {} : { name: path.name }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(name === undefined ? {} : { name }),
+    ...(Object.keys(fields).length === 0 ? {} : { fields }),
   };
-  if (!context.authorize(exchange.user, attributes)) throw forbidden(exchange.user, attributes);
 }
 
 /** The object a target names; throws NotFound. */

@@ -1,7 +1,14 @@
 import type { IncomingMessage } from 'node:http';
-import { authenticate, impersonated } from './authenticate.ts';
+import { authenticate } from './authenticate.ts';
 import { forbidden } from './authorize.ts';
+import { impersonation } from './impersonate.ts';
 import type { Authorize, TokenLookup, User } from './ports.ts';
+
+/** For whom a request counts; `sender` is who really sent it when it acts as somebody else. */
+export interface Identity {
+  readonly user: User;
+  readonly sender?: User;
+}
 
 /**
  * The way to find out for whom a request counts: who sent it, or whom the sender acts as (`kubectl --as`) when it may.
@@ -10,16 +17,13 @@ import type { Authorize, TokenLookup, User } from './ports.ts';
 export function identifier(
   tokens: TokenLookup,
   authorize: Authorize,
-): (request: IncomingMessage) => Promise<User> {
+): (request: IncomingMessage) => Promise<Identity> {
   return async (request) => {
     const user = await authenticate(request, tokens);
-    const other = impersonated(request);
-    if (other === undefined) return user;
-    const wanted = [['users', other.name], ...other.groups.map((group) => ['groups', group])];
-    for (const [resource = '', name = ''] of wanted) {
-      const attributes = { verb: 'impersonate', group: '', version: 'v1', resource, name };
+    const wanted = impersonation(request);
+    if (wanted === undefined) return { user };
+    for (const attributes of wanted.demands)
       if (!authorize(user, attributes)) throw forbidden(user, attributes);
-    }
-    return other;
+    return { user: wanted.user, sender: user };
   };
 }

@@ -5,14 +5,16 @@ import { applyMergePatch } from '../../protocol/patch/merge-patch.ts';
 import { applyStrategicMerge } from '../../protocol/patch/strategic-merge.ts';
 import { schemaOf } from '../../protocol/schema/builtin.ts';
 import { ApiError, conflict, invalid } from '../../protocol/status.ts';
+import { APPLY_TYPE } from './apply.ts';
 import { mediaTypeOf, parseText, readBody } from './body.ts';
 import { type ApiContext, existing, type Target } from './context.ts';
 import { checkFields } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import type { CodecPort } from './ports.ts';
-import { writeQuery } from './query.ts';
+import { patchQuery } from './query.ts';
 import { shown } from './read.ts';
 import type { Part } from './write.ts';
+import { writerOf } from './writer.ts';
 
 /** What makes the next state out of the newest one; throws ApiError when it does not fit. */
 export type Patch = (current: unknown) => unknown;
@@ -30,14 +32,14 @@ export async function readPatch(
   codec: CodecPort,
 ): Promise<Patch> {
   const type = mediaTypeOf(exchange.request);
-  if (!TYPES.includes(type)) throw unsupported(TYPES);
+  if (!TYPES.includes(type)) throw unsupported([...TYPES, APPLY_TYPE]);
   const value = parseText((await readBody(exchange.request)).toString('utf8'), 'json');
   if (type === TYPES[0]) return (current) => jsonPatched(codec, current, value);
   if (!isRecord(value)) throw new ApiError('BadRequest', 'a merge patch is an object');
   const types = spec === undefined ? undefined : schemaOf(apiVersionOf(spec), spec.kind);
   if (type === TYPES[1]) return (current) => applyMergePatch(current, value);
   if (types === undefined) {
-    if (spec !== undefined) throw unsupported(TYPES.slice(0, 2));
+    if (spec !== undefined) throw unsupported([...TYPES.slice(0, 2), APPLY_TYPE]);
     // Without lists in the object, a strategic merge is a plain merge.
     return (current) => applyMergePatch(current, value);
   }
@@ -70,7 +72,7 @@ export async function patch(
   target: Target,
   part: Part,
 ): Promise<Answer> {
-  const options = writeQuery(exchange.query, 'PatchOptions');
+  const options = patchQuery(exchange.query);
   existing(context, target);
   const apply = await readPatch(exchange, target.spec, context.codec);
   const next = (current: KubeObject): KubeObject => {
@@ -84,8 +86,13 @@ export async function patch(
     return checked(target, current, fields.value as unknown as KubeObject);
   };
   const { spec, namespace, name } = target;
+  const writer = writerOf(exchange, options.fieldManager, part === 'status' ? part : '');
   const { dryRun } = options;
-  const updated = await context.store.modifyObject(idOf(spec), namespace, name, next, { part, dryRun });
+  const updated = await context.store.modifyObject(idOf(spec), namespace, name, next, {
+    part,
+    dryRun,
+    writer,
+  });
   return { object: shown(context, exchange, target, updated) };
 }
 

@@ -1,13 +1,16 @@
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
+import type { PolicyRule } from '../../protocol/kinds/rbac.ts';
 import type { Channel, StreamEnd } from '../../protocol/wire/frames.ts';
 import type { ExecRequest, LogRequest, PodUsage, Telemetry } from '../../protocol/wire/messages.ts';
 import type { Change, DeleteOptions } from '../cluster.ts';
 
-/** Who asks. */
+/** Who asks. `uid` and `extra` are there for those whose credentials tell them, service accounts above all. */
 export interface User {
   readonly name: string;
   readonly groups: readonly string[];
+  readonly uid?: string;
+  readonly extra?: Readonly<Record<string, readonly string[]>>;
 }
 
 /** Finds the owner of a bearer token; undefined when it is nobody's. Compares in constant time. */
@@ -23,14 +26,68 @@ export type Attributes =
       readonly subresource?: string;
       readonly namespace?: string;
       readonly name?: string;
+      /** What a list or watch is narrowed to: field label to the one value that passes. */
+      readonly fields?: Readonly<Record<string, string>>;
     }
   | { readonly verb: string; readonly path: string };
 
 /** True when `user` may. Pure and quick: asked for every request. */
 export type Authorize = (user: User, attributes: Attributes) => boolean;
 
+/** Which part of an object a write is about. */
+export type WrittenPart = 'spec' | 'status' | 'approval';
+
+/**
+ * Looks at writes of some kinds before the store does, whatever way they come: returns the object as it may be written, or throws
+ * ApiError. `namespace` is the path's.
+ */
+export interface WriteRule {
+  create(user: User, object: KubeObject, namespace: string): KubeObject | Promise<KubeObject>;
+  update(user: User, object: KubeObject, previous: KubeObject, part: WrittenPart): KubeObject;
+}
+
+/** Rights beyond yes and no. */
+export interface AccessPort {
+  /** What allows it, in words; undefined when nothing does. */
+  reason(user: User, attributes: Attributes): string | undefined;
+  /** All rules of a user in a namespace; `gap` says why the list is not the whole truth, when it is not. */
+  rulesFor(user: User, namespace: string): { readonly rules: readonly PolicyRule[]; readonly gap?: string };
+  /** By kind; other kinds are written by whoever has the verb. */
+  readonly writeRules: ReadonlyMap<string, WriteRule>;
+}
+
+/** What a token is asked for, as TokenRequest has it. */
+export interface TokenWish {
+  readonly audiences: readonly string[];
+  readonly expirationSeconds: number;
+  readonly bound?: { readonly kind: string; readonly name: string; readonly uid?: string };
+}
+
+/** Tokens of service accounts. */
+export interface AccountTokensPort {
+  /** A new token; rejects with ApiError NotFound, Conflict or BadRequest. */
+  issue(
+    namespace: string,
+    account: string,
+    wish: TokenWish,
+  ): Promise<{ readonly token: string; readonly audiences: readonly string[]; readonly expiresAtMs: number }>;
+  /** Whose token it is, and for which of `audiences` (default: this API) it counts; undefined when for none. */
+  review(
+    token: string,
+    audiences: readonly string[],
+  ): { readonly user: User; readonly audiences: readonly string[] } | undefined;
+}
+
 export interface WriteOptions {
   readonly dryRun?: boolean;
+  /** Whose fields the write makes them; `given`: the object brings its `managedFields`. Absent: managers stay as they are. */
+  readonly writer?: FieldWriter | 'given';
+}
+
+/** Who writes, as `metadata.managedFields` names it; `subresource` when it writes through one. */
+export interface FieldWriter {
+  readonly manager: string;
+  readonly subresource?: string;
 }
 
 /** One page of a list. */
@@ -49,6 +106,8 @@ export interface PageRequest {
   readonly namespace?: string;
   /** 0: no limit. */
   readonly limit?: number;
+  /** The state to read, one of the past: Expired when it is forgotten. Absent: the newest. */
+  readonly revision?: number;
   /** Of the page before; BadRequest when it is none, Expired when its list is gone. */
   readonly continueToken?: string;
   readonly matches?: (object: KubeObject) => boolean;

@@ -11,7 +11,8 @@ export interface ListOptions {
   readonly resourceVersionMatch: '' | 'NotOlderThan' | 'Exact';
   readonly watch: boolean;
   readonly allowWatchBookmarks: boolean;
-  readonly sendInitialEvents: boolean;
+  /** Absent when the client says nothing of it. */
+  readonly sendInitialEvents: boolean | undefined;
   readonly timeoutSeconds: number | undefined;
 }
 
@@ -20,6 +21,11 @@ export interface WriteQuery {
   readonly dryRun: boolean;
   readonly fieldManager: string;
   readonly fieldValidation: 'Strict' | 'Warn' | 'Ignore';
+}
+
+/** Query of a server-side apply, checked. */
+export interface ApplyQuery extends WriteQuery {
+  readonly force: boolean;
 }
 
 /** True for `1` and `true`; `0`, `false` and absence are false; throws BadRequest on anything else. */
@@ -57,11 +63,11 @@ export function listOptions(query: URLSearchParams): ListOptions {
     resourceVersionMatch: match === 'NotOlderThan' || match === 'Exact' ? match : '',
     watch: flag(query, 'watch'),
     allowWatchBookmarks: flag(query, 'allowWatchBookmarks'),
-    sendInitialEvents: flag(query, 'sendInitialEvents'),
+    sendInitialEvents: query.has('sendInitialEvents') ? flag(query, 'sendInitialEvents') : undefined,
     timeoutSeconds: count(query, 'timeoutSeconds'),
   };
   if (options.resourceVersion !== '') revisionOf(options.resourceVersion);
-  const errors = matchErrors(options, match, query.has('sendInitialEvents'));
+  const errors = matchErrors(options, match);
   if (errors.length > 0) throw invalid(META('ListOptions'), '', errors);
   return options;
 }
@@ -72,22 +78,24 @@ const META = (kind: string): { kind: string; group: string; plural: string } => 
   plural: '',
 });
 
-function matchErrors(options: ListOptions, match: string, asksInitial: boolean): FieldError[] {
+function matchErrors(options: ListOptions, match: string): FieldError[] {
   const field = 'resourceVersionMatch';
-  const forbidden = (message: string): FieldError[] => [
-    { reason: 'FieldValueForbidden', field, message: `Forbidden: ${message}` },
+  const forbidden = (message: string, of = field): FieldError[] => [
+    { reason: 'FieldValueForbidden', field: of, message: `Forbidden: ${message}` },
   ];
   if (match !== '' && options.resourceVersionMatch === '')
     return [unsupported(field, match, ['Exact', 'NotOlderThan', ''])];
-  if (options.watch && asksInitial) {
-    if (match !== 'NotOlderThan')
-      return forbidden('resourceVersionMatch=NotOlderThan is required with sendInitialEvents');
-    return [];
-  }
+  const asksInitial = options.sendInitialEvents !== undefined;
+  if (options.watch && asksInitial && match !== 'NotOlderThan')
+    return forbidden('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
+  if (!options.watch && asksInitial)
+    return forbidden('sendInitialEvents is forbidden for list', 'sendInitialEvents');
   if (match === '') return [];
-  if (options.watch) return forbidden('resourceVersionMatch is forbidden for watch');
+  if (options.watch && !asksInitial)
+    return forbidden('resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
   if (options.continue !== '')
     return forbidden('resourceVersionMatch is forbidden when continue is provided');
+  if (options.watch) return [];
   if (options.resourceVersion === '')
     return forbidden('resourceVersionMatch is forbidden unless resourceVersion is provided');
   if (match === 'Exact' && options.resourceVersion === '0')
@@ -109,6 +117,33 @@ export function dryRunOf(values: readonly string[], kind: string): boolean {
   const wrong = values.find((v) => v !== 'All');
   if (wrong !== undefined) throw invalid(META(kind), '', [unsupported('dryRun', wrong, ['All'])]);
   return values.length > 0;
+}
+
+/** Reads the options of a server-side apply, which must name its manager. Throws Invalid. */
+export function applyQuery(query: URLSearchParams): ApplyQuery {
+  const options = writeQuery(query, 'PatchOptions');
+  if (options.fieldManager === '')
+    throw invalid(META('PatchOptions'), '', [
+      {
+        reason: 'FieldValueRequired',
+        field: 'fieldManager',
+        message: 'Required value: is required for apply patch',
+      },
+    ]);
+  return { ...options, force: flag(query, 'force') };
+}
+
+/** Reads the options of any other patch, which takes nothing by force. Throws Invalid. */
+export function patchQuery(query: URLSearchParams): WriteQuery {
+  if (query.has('force'))
+    throw invalid(META('PatchOptions'), '', [
+      {
+        reason: 'FieldValueForbidden',
+        field: 'force',
+        message: 'Forbidden: may not be specified for non-apply patch',
+      },
+    ]);
+  return writeQuery(query, 'PatchOptions');
 }
 
 /** Reads the options of a write; `kind` names the options in error texts (`CreateOptions`). Throws Invalid. */

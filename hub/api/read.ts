@@ -53,12 +53,14 @@ export function list(context: ApiContext, exchange: Exchange, target: Target, op
 function pageRequest(context: ApiContext, target: Target, options: ListOptions): PageRequest {
   const { resourceVersion, resourceVersionMatch } = options;
   if (resourceVersion !== '') refuseFuture(context, resourceVersion);
-  if (resourceVersionMatch === 'Exact' && revisionOf(resourceVersion) < context.store.revision)
-    throw new ApiError('Expired', `The provided resource version ${resourceVersion} is no longer available.`);
   if (options.continue !== '' && resourceVersion !== '' && resourceVersion !== '0')
     throw new ApiError('BadRequest', 'specifying resource version is not allowed when using continue');
   const matches = selection(target.spec, options.labelSelector, options.fieldSelector);
+  // A page of a version is a page of exactly that version, also where the client does not say so.
+  const isPage = options.limit > 0 && resourceVersion !== '' && resourceVersion !== '0';
+  const isExact = resourceVersionMatch === 'Exact' || (isPage && resourceVersionMatch === '');
   return {
+    ...(isExact ? { revision: revisionOf(resourceVersion) } : {}),
     ...(target.namespace === '' ? {} : { namespace: target.namespace }),
     // Version "0" means "whatever is at hand": Kubernetes then answers from its cache, whole.
     limit: resourceVersion === '0' ? 0 : options.limit,
@@ -67,11 +69,12 @@ function pageRequest(context: ApiContext, target: Target, options: ListOptions):
   };
 }
 
-function refuseFuture(context: ApiContext, wanted: string): void {
+/** 504 for a version that the hub has not come to yet; the client may ask again. */
+export function refuseFuture(context: ApiContext, wanted: string): void {
   const revision = revisionOf(wanted);
   const { revision: current } = context.store;
   if (revision <= current) return;
-  throw new ApiError('Timeout', `Too large resource version: ${revision}, current: ${current}`, {
+  throw new ApiError('Timeout', `Timeout: Too large resource version: ${revision}, current: ${current}`, {
     causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
     retryAfterSeconds: 1,
   });

@@ -1,11 +1,13 @@
 import { idOf } from '../../protocol/kinds/kind.ts';
 import { notFound } from '../../protocol/status.ts';
 import { apiServicesAnswer } from './api-services.ts';
+import { apply, isApply } from './apply.ts';
 import { type ApiContext, demand, methodNotAllowed, type Target } from './context.ts';
 import { remove, removeAll } from './delete.ts';
 import { noSuchPath } from './documents.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { execOrAttach } from './exec.ts';
+import { GuardedStore } from './guarded-store.ts';
 import { log } from './log.ts';
 import { metricsAnswer } from './metrics-api.ts';
 import { patch } from './patch.ts';
@@ -13,11 +15,13 @@ import type { ResourcePath } from './path.ts';
 import { bind, evict } from './pod-actions.ts';
 import { listOptions } from './query.ts';
 import { get, list } from './read.ts';
-import { selfReview } from './reviews.ts';
+import { reviewAnswer } from './reviews.ts';
 import { scale } from './scale.ts';
+import { parseFieldSelector } from './selection.ts';
 import { isScalable } from './served.ts';
+import { tokenRequest } from './token-request.ts';
 import { watch } from './watch.ts';
-import { create, update } from './write.ts';
+import { create, type Part, update } from './write.ts';
 
 /** Answers every path below `/api/V` and `/apis/G/V`. Throws ApiError. */
 export async function resourceAnswer(
@@ -26,7 +30,7 @@ export async function resourceAnswer(
   path: ResourcePath,
 ): Promise<Answer> {
   const computed =
-    (await selfReview(context, exchange, path)) ??
+    (await reviewAnswer(context, exchange, path)) ??
     metricsAnswer(context, exchange, path) ??
     apiServicesAnswer(context, exchange, path);
   if (computed !== undefined) return computed;
@@ -38,10 +42,23 @@ export async function resourceAnswer(
   if (namespace !== '' && !spec.namespaced) throw noSuchPath();
   if (namespace === '' && spec.namespaced && name !== '') throw noSuchPath();
   const target: Target = { spec, path, namespace, name };
-  if (name === '') return collection(context, exchange, target);
-  return subresource === undefined
-    ? single(context, exchange, target)
-    : part(context, exchange, target, subresource);
+  const own = guarded(context, exchange, target);
+  if (name === '') return collection(own, exchange, target);
+  return subresource === undefined ? single(own, exchange, target) : part(own, exchange, target, subresource);
+}
+
+/** Kinds with a rule about their writers are written through it. */
+function guarded(context: ApiContext, exchange: Exchange, { spec, path }: Target): ApiContext {
+  const rule = context.access?.writeRules.get(idOf(spec));
+  if (rule === undefined) return context;
+  const isApproval = path.subresource === 'approval';
+  return { ...context, store: new GuardedStore(context.store, rule, exchange.user, isApproval) };
+}
+
+/** The fields that a list is narrowed to by equality, for authorizers. Throws BadRequest. */
+function exactFields(selector: string): Record<string, string> {
+  const terms = parseFieldSelector(selector).filter((term) => term.equal);
+  return Object.fromEntries(terms.map(({ field, value }) => [field, value]));
 }
 
 function collection(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> | Answer {
@@ -49,7 +66,7 @@ function collection(context: ApiContext, exchange: Exchange, target: Target): Pr
   switch (exchange.method) {
     case 'GET': {
       const options = listOptions(exchange.query);
-      demand(context, exchange, path, options.watch ? 'watch' : 'list');
+      demand(context, exchange, path, options.watch ? 'watch' : 'list', exactFields(options.fieldSelector));
       return options.watch
         ? watch(context, exchange, target, options)
         : list(context, exchange, target, options);
@@ -59,7 +76,13 @@ function collection(context: ApiContext, exchange: Exchange, target: Target): Pr
       if (spec.namespaced && target.namespace === '') throw methodNotAllowed();
       return create(context, exchange, target);
     case 'DELETE':
-      demand(context, exchange, path, 'deletecollection');
+      demand(
+        context,
+        exchange,
+        path,
+        'deletecollection',
+        exactFields(exchange.query.get('fieldSelector') ?? ''),
+      );
       if (idOf(spec) === 'Namespace' || (spec.namespaced && target.namespace === ''))
         throw methodNotAllowed();
       return removeAll(context, exchange, target);
@@ -78,10 +101,14 @@ function single(context: ApiContext, exchange: Exchange, target: Target): Promis
     case 'update':
       return update(context, exchange, target, 'spec');
     case 'patch':
-      return patch(context, exchange, target, 'spec');
+      return patching(context, exchange, target, 'spec');
     case 'delete':
       return remove(context, exchange, target);
   }
+}
+
+function patching(context: ApiContext, exchange: Exchange, target: Target, part: Part): Promise<Answer> {
+  return isApply(exchange) ? apply(context, exchange, target, part) : patch(context, exchange, target, part);
 }
 
 const VERBS: Readonly<Record<string, 'get' | 'update' | 'patch' | 'delete'>> = {
@@ -105,6 +132,11 @@ function part(
   demand(context, exchange, path, verb);
   if (subresource === 'scale' && isScalable(spec)) return scale(context, exchange, target);
   if (subresource === 'status' && spec.hasStatus) return status(context, exchange, target);
+  // Approval is a part of status; the kind's write rule sees to it that nothing else changes.
+  if (subresource === 'approval' && idOf(spec) === 'CertificateSigningRequest')
+    return status(context, exchange, target);
+  if (subresource === 'token' && idOf(spec) === 'ServiceAccount')
+    return tokenRequest(context, exchange, target);
   const action = idOf(spec) === 'Pod' ? POD_ACTIONS.get(subresource) : undefined;
   if (action === undefined) throw noSuchPath();
   if (context.store.getObject(idOf(spec), target.namespace, name) === undefined) throw notFound(spec, name);
@@ -118,7 +150,7 @@ function status(context: ApiContext, exchange: Exchange, target: Target): Promis
     case 'PUT':
       return update(context, exchange, target, 'status');
     case 'PATCH':
-      return patch(context, exchange, target, 'status');
+      return patching(context, exchange, target, 'status');
     default:
       throw methodNotAllowed();
   }

@@ -1,11 +1,13 @@
 import type { IncomingMessage } from 'node:http';
 import { ApiError } from '../../protocol/status.ts';
+import type { Auditor } from './audit.ts';
 import { bearerToken, peerCertificate } from './authenticate.ts';
 import { forbidden } from './authorize.ts';
 import { readBody } from './body.ts';
 import { type ApiContext, methodNotAllowed } from './context.ts';
 import { discoveryAnswer, noSuchPath, versionAnswer } from './documents.ts';
 import type { Answer, Exchange, Handler } from './exchange.ts';
+import type { Identity } from './identify.ts';
 import { nodeOverviews } from './node-overview.ts';
 import type { OpenApiDesk } from './openapi-desk.ts';
 import { parseResourcePath } from './path.ts';
@@ -16,10 +18,12 @@ import { resourceAnswer } from './resources.ts';
 /** What the server hands over to find an answer with. */
 export interface RouteOptions {
   /** Finds out who asks; rejects with Unauthorized or Forbidden. Not asked for paths that are open to everybody. */
-  readonly identify: (request: IncomingMessage) => Promise<User>;
+  readonly identify: (request: IncomingMessage) => Promise<Identity>;
   readonly context: ApiContext;
   readonly openApi: OpenApiDesk;
   readonly extraRoutes: readonly ExtraRoute[];
+  /** Notes requests, when they are to be noted. */
+  readonly audit?: Auditor;
   /** Metrics of the other rooms, for `/metrics`. */
   readonly metrics: () => readonly Metric[];
 }
@@ -44,13 +48,26 @@ export function routes(options: RouteOptions): Handler {
     if (open !== undefined) return reading(stranger, open);
     const extra = extras.get(`${stranger.method} ${stranger.path}`);
     if (extra?.anonymous === true) return extraAnswer(stranger, extra);
-    const exchange = { ...stranger, user: await options.identify(stranger.request) };
+    const exchange = { ...stranger, user: await known(options, stranger) };
     const resource = parseResourcePath(exchange.path);
     if (resource !== undefined) return resourceAnswer(context, exchange, resource);
     demandPath(context, exchange);
     if (extra !== undefined) return extraAnswer(exchange, extra);
     return documents(options, exchange);
   };
+}
+
+/** Whom the request counts for; notes it in the audit log, a refused one too. Rejects with Unauthorized or Forbidden. */
+async function known({ identify, audit }: RouteOptions, stranger: Exchange): Promise<User> {
+  let identity: Identity;
+  try {
+    identity = await identify(stranger.request);
+  } catch (error) {
+    audit?.(stranger, { user: stranger.user });
+    throw error;
+  }
+  audit?.(stranger, identity);
+  return identity.user;
 }
 
 function reading(exchange: Exchange, answer: () => Answer): Answer {
@@ -60,7 +77,7 @@ function reading(exchange: Exchange, answer: () => Answer): Answer {
 
 function documents(options: RouteOptions, exchange: Exchange): Answer {
   const { context, metrics, openApi } = options;
-  if (exchange.method !== 'GET') throw known(options, exchange) ? methodNotAllowed() : noSuchPath();
+  if (exchange.method !== 'GET') throw isServed(options, exchange) ? methodNotAllowed() : noSuchPath();
   if (exchange.path === '/metrics')
     return { text: prometheusText([...processMetrics(), ...metrics()]), type: PROMETHEUS_TYPE };
   if (exchange.path === '/coxswain/v1/nodes') return { object: { items: nodeOverviews(context) } };
@@ -69,7 +86,7 @@ function documents(options: RouteOptions, exchange: Exchange): Answer {
   return answer;
 }
 
-function known({ extraRoutes }: RouteOptions, { path }: Exchange): boolean {
+function isServed({ extraRoutes }: RouteOptions, { path }: Exchange): boolean {
   return path === '/metrics' || extraRoutes.some((route) => route.path === path);
 }
 

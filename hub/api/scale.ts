@@ -2,11 +2,13 @@ import { isRecord } from '../../protocol/json.ts';
 import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject, LabelSelector } from '../../protocol/kinds/meta.ts';
 import { ApiError, invalid } from '../../protocol/status.ts';
+import { applied, isApply, readConfig } from './apply.ts';
 import { type ApiContext, existing, methodNotAllowed, type Target } from './context.ts';
 import { readValue } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { readPatch } from './patch.ts';
-import { writeQuery } from './query.ts';
+import { applyQuery, patchQuery, writeQuery } from './query.ts';
+import { writerOf } from './writer.ts';
 
 /** The parts of a workload that its Scale shows. */
 interface Scalable extends KubeObject {
@@ -19,8 +21,14 @@ const RESOURCE = { kind: 'Scale', group: 'autoscaling', plural: 'scales' };
 /** Answers `/scale`: GET, PUT and PATCH of the number of replicas. */
 export async function scale(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
   if (exchange.method === 'GET') return { object: scaleOf(target.spec, existing(context, target)) };
+  if (isApply(exchange))
+    return { object: scaleOf(target.spec, await appliedScale(context, exchange, target)) };
+  const isPatch = exchange.method === 'PATCH';
+  const { dryRun, fieldManager } = isPatch
+    ? patchQuery(exchange.query)
+    : writeQuery(exchange.query, 'UpdateOptions');
   const next = await nextScale(context, exchange, target);
-  const { dryRun } = writeQuery(exchange.query, 'UpdateOptions');
+  const writer = writerOf(exchange, fieldManager, 'scale');
   const change = (current: KubeObject): KubeObject => {
     const wanted = next(scaleOf(target.spec, current));
     const metadata = isRecord(wanted['metadata']) ? wanted['metadata'] : {};
@@ -31,12 +39,26 @@ export async function scale(context: ApiContext, exchange: Exchange, target: Tar
     return { ...scaled, metadata: { ...current.metadata, resourceVersion } };
   };
   const { spec, namespace, name } = target;
-  const updated = await context.store.modifyObject(idOf(spec), namespace, name, change, { dryRun });
+  const updated = await context.store.modifyObject(idOf(spec), namespace, name, change, { dryRun, writer });
   return { object: scaleOf(spec, updated) };
 }
 
 function withReplicas(object: KubeObject, replicas: number): Scalable {
   return { ...object, spec: { ...(object as Scalable).spec, replicas } };
+}
+
+/** Applies the number of replicas, the one field of a Scale that can be owned: as a part of the workload. */
+async function appliedScale(context: ApiContext, exchange: Exchange, target: Target): Promise<KubeObject> {
+  const options = applyQuery(exchange.query);
+  const { apiVersion, kind } = existing(context, target);
+  const body = await readConfig(exchange, 'autoscaling/v1', 'Scale');
+  const { name, namespace } = target;
+  const sent = isRecord(body['metadata']) ? body['metadata']['resourceVersion'] : undefined;
+  const metadata = { name, namespace, ...(typeof sent === 'string' ? { resourceVersion: sent } : {}) };
+  const given = isRecord(body['spec']) && body['spec']['replicas'] !== undefined;
+  const spec = given ? { spec: { replicas: replicasOf(body, name) } } : {};
+  const config = { apiVersion, kind, metadata, ...spec } as unknown as KubeObject;
+  return applied(context, target, config, options, 'scale');
 }
 
 async function nextScale(

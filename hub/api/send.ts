@@ -1,3 +1,4 @@
+import { constants, gzip } from 'node:zlib';
 import { toYaml } from '../../kit/yaml.ts';
 import type { ApiError, Status } from '../../protocol/status.ts';
 import type { Answer, Exchange } from './exchange.ts';
@@ -6,6 +7,9 @@ import { negotiate, type Projection } from './media.ts';
 const ANY: readonly Projection[] = ['object', 'Table', 'PartialObjectMetadata', 'PartialObjectMetadataList'];
 
 const LARGE_BYTES = 64 * 1024;
+/** From here on an answer is worth compressing; the same bound as in Kubernetes. */
+const GZIP_BYTES = 128 * 1024;
+const MAX_DRAINED_BYTES = 32 * 1024 * 1024;
 /** A client that takes nothing of a large answer for this long is cut off. */
 const STALL_MS = 60_000;
 
@@ -22,7 +26,35 @@ export function send(exchange: Exchange, answer: Answer): void {
   }
   const format = negotiate(exchange.request.headers.accept, ANY)?.format ?? 'json';
   const text = format === 'yaml' ? toYaml(answer.object) : `${JSON.stringify(answer.object)}\n`;
-  write(exchange, answer.code ?? 200, `application/${format}`, text, headers);
+  const [code, type] = [answer.code ?? 200, `application/${format}`];
+  if (text.length > GZIP_BYTES && exchange.method === 'GET' && takesGzip(exchange))
+    compressed(exchange, code, type, text, headers);
+  else write(exchange, code, type, text, headers);
+}
+
+/** True when the client reads gzip and does not rule it out. */
+function takesGzip({ request }: Exchange): boolean {
+  const codings = String(request.headers['accept-encoding'] ?? '').split(',');
+  return codings.some((coding) => {
+    const [name = '', ...parameters] = coding.split(';').map((part) => part.trim().toLowerCase());
+    return name === 'gzip' && !parameters.some((p) => /^q=0(\.0*)?$/.test(p));
+  });
+}
+
+/** Compresses off the main thread, quickly rather than well, and writes then; sends it plainly should that fail. */
+function compressed(
+  exchange: Exchange,
+  code: number,
+  type: string,
+  text: string,
+  headers: Readonly<Record<string, string>>,
+): void {
+  gzip(text, { level: constants.Z_BEST_SPEED }, (error, bytes) => {
+    if (exchange.response.destroyed || exchange.response.headersSent) return;
+    if (error !== null) write(exchange, code, type, text, headers);
+    else
+      write(exchange, code, type, bytes, { ...headers, 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' });
+  });
 }
 
 /** Writes a refusal as a Status, or ends the connection when an answer is already under way. */
@@ -33,10 +65,18 @@ export function sendError(exchange: Exchange, error: ApiError): void {
     return;
   }
   const retry = error.details?.retryAfterSeconds;
-  // The rest of a body nobody will read is not worth the line.
-  if (error.reason === 'RequestEntityTooLarge') response.setHeader('Connection', 'close');
+  if (error.reason === 'RequestEntityTooLarge' && !isWorthDraining(exchange))
+    response.setHeader('Connection', 'close');
   const headers: Record<string, string> = retry === undefined ? {} : { 'Retry-After': String(retry) };
   send(exchange, { object: error.toStatus(), code: error.code, headers });
+}
+
+/**
+ * A client that is still writing when the connection is closed under it loses the answer. Node reads and drops the rest of a body
+ * when the connection stays; beyond this it is not worth the line.
+ */
+function isWorthDraining({ request }: Exchange): boolean {
+  return Number(request.headers['content-length'] ?? Number.POSITIVE_INFINITY) <= MAX_DRAINED_BYTES;
 }
 
 /** The Status of a success, as deletions answer. */

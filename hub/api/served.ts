@@ -40,6 +40,29 @@ const POD_SUBRESOURCES: readonly Subresource[] = [
   { name: 'log', responds: core('Pod'), verbs: ['get'] },
 ];
 
+const OWN_SUBRESOURCES: ReadonlyMap<string, readonly Subresource[]> = new Map([
+  [
+    'CertificateSigningRequest',
+    [
+      {
+        name: 'approval',
+        responds: { group: 'certificates.k8s.io', version: 'v1', kind: 'CertificateSigningRequest' },
+        verbs: PART,
+      },
+    ],
+  ],
+  [
+    'ServiceAccount',
+    [
+      {
+        name: 'token',
+        responds: { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' },
+        verbs: ['create'],
+      },
+    ],
+  ],
+]);
+
 /** True when the kind has a `/scale`. */
 export function isScalable(spec: Pick<KindSpec, 'id' | 'kind' | 'scale'>): boolean {
   return spec.scale !== undefined || SCALABLE.has(idOf(spec));
@@ -49,6 +72,7 @@ export function isScalable(spec: Pick<KindSpec, 'id' | 'kind' | 'scale'>): boole
 export function servedOf(spec: KindSpec): ServedResource {
   const own = { group: spec.group, version: spec.version, kind: spec.kind };
   const subresources: Subresource[] = [
+    ...(OWN_SUBRESOURCES.get(idOf(spec)) ?? []),
     ...(idOf(spec) === 'Pod' ? POD_SUBRESOURCES : []),
     ...(isScalable(spec) ? [{ name: 'scale', responds: SCALE, verbs: PART }] : []),
     ...(spec.hasStatus ? [{ name: 'status', responds: own, verbs: PART }] : []),
@@ -85,19 +109,21 @@ const computed = (
   subresources: [],
 });
 
+const asked = (group: string, kind: string, namespaced = false): ServedResource =>
+  computed(group, 'v1', kind, `${kind.toLowerCase()}s`, namespaced, ['create']);
+
 /** Resources that are computed, not stored. */
 export const COMPUTED: readonly ServedResource[] = [
   {
     ...computed('apiregistration.k8s.io', 'v1', 'APIService', 'apiservices', false, ['get', 'list']),
     categories: ['api-extensions'],
   },
-  computed('authentication.k8s.io', 'v1', 'SelfSubjectReview', 'selfsubjectreviews', false, ['create']),
-  computed('authorization.k8s.io', 'v1', 'SelfSubjectAccessReview', 'selfsubjectaccessreviews', false, [
-    'create',
-  ]),
-  computed('authorization.k8s.io', 'v1', 'SelfSubjectRulesReview', 'selfsubjectrulesreviews', false, [
-    'create',
-  ]),
+  asked('authentication.k8s.io', 'SelfSubjectReview'),
+  asked('authentication.k8s.io', 'TokenReview'),
+  asked('authorization.k8s.io', 'LocalSubjectAccessReview', true),
+  asked('authorization.k8s.io', 'SelfSubjectAccessReview'),
+  asked('authorization.k8s.io', 'SelfSubjectRulesReview'),
+  asked('authorization.k8s.io', 'SubjectAccessReview'),
   computed('metrics.k8s.io', 'v1beta1', 'NodeMetrics', 'nodes', false, ['get', 'list']),
   computed('metrics.k8s.io', 'v1beta1', 'PodMetrics', 'pods', true, ['get', 'list']),
 ];

@@ -3,11 +3,14 @@ import type { AddressInfo } from 'node:net';
 import type { Clock } from '../../kit/clock.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import { type AuditSink, auditor } from './audit.ts';
 import { mastersOnly } from './authorize.ts';
 import { FrontDesk } from './front-desk.ts';
 import { identifier } from './identify.ts';
 import { OpenApiDesk } from './openapi-desk.ts';
 import type {
+  AccessPort,
+  AccountTokensPort,
   Authorize,
   CodecPort,
   ExtraRoute,
@@ -48,7 +51,13 @@ export interface ApiServerOptions {
   readonly tokens: TokenLookup;
   /** Default: members of system:masters may do everything, others nothing. */
   readonly authorize?: Authorize;
+  /** What rights people have, for reviews, and which writes are looked at. */
+  readonly access?: AccessPort;
+  /** Tokens of service accounts; without it, none are issued or reviewed. */
+  readonly accounts?: AccountTokensPort;
   readonly extraRoutes?: readonly ExtraRoute[];
+  /** Where requests are noted. */
+  readonly audit?: AuditSink;
   /** Metrics of the other rooms, for `/metrics`. */
   readonly metrics?: () => readonly Metric[];
   readonly limits?: ClientLimits;
@@ -126,12 +135,15 @@ export class ApiServer {
         streams,
         telemetry,
         authorize,
+        access: options.access,
+        accounts: options.accounts,
         encoder,
         clock,
         log,
       },
       openApi: this.#openApi,
       extraRoutes: options.extraRoutes ?? [],
+      ...(options.audit === undefined ? {} : { audit: auditor(options.audit, clock) }),
       metrics: options.metrics ?? (() => []),
     });
     this.#desk = new FrontDesk(handle, log);

@@ -5,6 +5,7 @@ import { type Answer, type Exchange, STREAMED } from './exchange.ts';
 import { negotiate } from './media.ts';
 import { includeObjectOf } from './projection.ts';
 import { type ListOptions, revisionOf } from './query.ts';
+import { refuseFuture } from './read.ts';
 import { selection } from './selection.ts';
 import { WatchStream } from './watch-stream.ts';
 
@@ -17,7 +18,10 @@ export function watch(context: ApiContext, exchange: Exchange, target: Target, o
     throw new ApiError('BadRequest', 'watching over WebSocket is not supported; use plain HTTP');
   const accepted = negotiate(exchange.request.headers.accept, ['object', 'Table', 'PartialObjectMetadata']);
   if (accepted === undefined) throw notAcceptable();
-  if (options.sendInitialEvents && accepted.as === 'Table') throw notAcceptable();
+  if (options.sendInitialEvents === true) {
+    if (accepted.as === 'Table') throw notAcceptable();
+    if (options.resourceVersion !== '') refuseFuture(context, options.resourceVersion);
+  }
   const filter = selection(spec, options.labelSelector, options.fieldSelector);
   const include = includeObjectOf(exchange.query);
   const { response } = exchange;
@@ -27,7 +31,7 @@ export function watch(context: ApiContext, exchange: Exchange, target: Target, o
     filter,
     response,
     bookmarks: options.allowWatchBookmarks,
-    markInitialEnd: options.sendInitialEvents,
+    markInitialEnd: options.sendInitialEvents === true && options.allowWatchBookmarks,
     projection: { as: accepted.as, include },
     context,
   });
@@ -70,7 +74,7 @@ function begin(
     // A version this store never gave is of another life of the hub: the client must list again.
     if (from > store.revision)
       throw new ApiError('Expired', `too old resource version: ${from} (${store.revision})`);
-    const initial = fromNow || options.sendInitialEvents;
+    const initial = options.sendInitialEvents ?? fromNow;
     const items = initial ? store.listObjects(idOf(target.spec), target.namespace).items : [];
     stream.begin(initial ? store.revision : from, items);
     return undefined;

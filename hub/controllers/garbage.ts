@@ -42,6 +42,11 @@ const KINDS: Readonly<Record<KindName, true>> = {
   PersistentVolumeClaim: true,
   StorageClass: true,
   CustomResourceDefinition: true,
+  Role: true,
+  RoleBinding: true,
+  ClusterRole: true,
+  ClusterRoleBinding: true,
+  CertificateSigningRequest: true,
 };
 const KIND_NAMES = Object.keys(KINDS) as KindName[];
 

@@ -72,6 +72,8 @@ export const NAMESPACE_ORDER: readonly KindName[] = [
   'ConfigMap',
   'Secret',
   'ServiceAccount',
+  'RoleBinding',
+  'Role',
   'Lease',
   'Event',
 ];

@@ -56,14 +56,19 @@ export function nodeStatus(before: NodeStatus | undefined, facts: NodeFacts, now
   };
 }
 
-/** Times are the hub's: a board may live in 1970. */
+/**
+ * Times are the hub's: a board may live in 1970. The heartbeat time is that of the last report with news, so that a device which
+ * only connects again causes no write.
+ */
 function timed(next: Condition, before: Condition | undefined, now: Moment): Condition {
   const same = before?.status === next.status;
+  const isNews = !same || before.reason !== next.reason || before.message !== next.message;
   return {
     type: next.type,
     status: next.status,
     ...(next.reason !== undefined && { reason: next.reason }),
     ...(next.message !== undefined && { message: next.message }),
+    lastHeartbeatTime: (isNews ? undefined : before.lastHeartbeatTime) ?? now.time,
     lastTransitionTime: (same ? before.lastTransitionTime : undefined) ?? now.time,
   };
 }

@@ -29,7 +29,11 @@ export class LeaseKeeper {
   async #renew(node: string, leaseMs: number): Promise<void> {
     const { view, client, clock } = this.#deps;
     const owner = view.get('Node', '', node);
-    if (owner === undefined) return;
+    if (owner === undefined) {
+      // It is being registered: its next message makes the lease.
+      this.#renewedAtMs.delete(node);
+      return;
+    }
     const renewTime = toMicroTime(clock.nowMs());
     const spec = {
       holderIdentity: node,

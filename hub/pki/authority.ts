@@ -11,12 +11,16 @@ import {
 } from '../../kit/certificates.ts';
 import type { Clock } from '../../kit/clock.ts';
 import { NODE_CERTIFICATE_DAYS, NODES_GROUP, newPrivateKeyPem, nodeCommonName } from '../../kit/csr.ts';
+import { isDiskFull } from '../../kit/durable-error.ts';
 import { writeFileDurably } from '../../kit/durable-file.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { Leaf, Life } from '../../kit/x509.ts';
 
 const CA_DAYS = 20 * 365;
 const SERVER_DAYS = 365;
+/** Longest life of a person's certificate. */
+const PERSON_SECONDS = 365 * 86_400;
+const RESERVED_GROUPS = ['system:masters', NODES_GROUP];
 /** How far a server certificate reaches back, for clients with a slow clock; browsers refuse lives above 825 days. */
 const SERVER_BACKDATED_DAYS = 30;
 const DAY_MS = 86_400_000;
@@ -92,10 +96,16 @@ export class Authority {
     const life = this.#life(SERVER_DAYS, SERVER_BACKDATED_DAYS);
     const subject = { commonName: 'coxswain-hub', organisations: [] };
     const certPem = await this.#sign({ subject, life, use: 'server', hosts }, keyPem);
-    await writeFileDurably(keyPath, keyPem);
-    await writeFileDurably(certPath, certPem);
     this.#server = { certPem, keyPem };
-    this.#options.log.info('server certificate issued', { hosts, days: SERVER_DAYS });
+    const { log } = this.#options;
+    try {
+      await writeFileDurably(keyPath, keyPem);
+      await writeFileDurably(certPath, certPem);
+    } catch (err) {
+      if (!isDiskFull(err)) throw err;
+      log.warn('disk full: server certificate kept in memory, the next start issues another', { err });
+    }
+    log.info('server certificate issued', { hosts, days: SERVER_DAYS });
     return true;
   }
 
@@ -113,6 +123,41 @@ export class Authority {
     const subject = { commonName: nodeCommonName(nodeName), organisations: [NODES_GROUP] };
     const life = this.#life(NODE_CERTIFICATE_DAYS);
     return signLeaf(this.#ca, { subject, life, use: 'client', publicKeyPem });
+  }
+
+  /**
+   * A person's certificate for the subject its request asks for, or why there is none. The hub's own names and those of devices are
+   * never signed this way: who carries them is believed more than any role can give.
+   */
+  async signPersonRequest(
+    csrPem: string,
+    seconds: number,
+  ): Promise<{ readonly certPem: string } | { readonly why: string }> {
+    const { readRequest, RequestError, requestedSubject, signLeaf } = await import('../../kit/x509.ts');
+    try {
+      const publicKeyPem = await readRequest(csrPem);
+      const subject = requestedSubject(csrPem);
+      const why = subjectProblem(subject);
+      if (why !== undefined) return { why };
+      const days = Math.min(seconds, PERSON_SECONDS) / (DAY_MS / 1000);
+      return {
+        certPem: await signLeaf(this.#ca, { subject, life: this.#life(days), use: 'client', publicKeyPem }),
+      };
+    } catch (error) {
+      if (error instanceof RequestError) return { why: error.message };
+      throw error;
+    }
+  }
+
+  /** Why nobody may ask for a certificate of this subject by request; undefined when one may. Never throws. */
+  async requestProblem(csrPem: string): Promise<string | undefined> {
+    const { RequestError, requestedSubject } = await import('../../kit/x509.ts');
+    try {
+      return subjectProblem(requestedSubject(csrPem));
+    } catch (error) {
+      if (error instanceof RequestError) return error.message;
+      throw error;
+    }
   }
 
   /** Whether a client certificate (DER) is one of ours; an expired one still is, and says so. Never throws. */
@@ -148,6 +193,16 @@ export class Authority {
     const notBeforeMs = backdatedDays === undefined ? 0 : nowMs - backdatedDays * DAY_MS;
     return { notBeforeMs, notAfterMs: nowMs + days * DAY_MS };
   }
+}
+
+function subjectProblem({ commonName, organisations }: Subject): string | undefined {
+  if (commonName === '') return 'its subject has no common name';
+  const group = organisations.find((name) => RESERVED_GROUPS.includes(name));
+  if (group !== undefined)
+    return `use of kubernetes.io/kube-apiserver-client signer with ${group} group is not allowed`;
+  if (commonName.startsWith(nodeCommonName('')) || commonName.startsWith('coxswain-'))
+    return `the name ${commonName} is not for people`;
+  return undefined;
 }
 
 /** The names under which a hub must prove itself: the given ones, loopback, and the API's names inside pods. */

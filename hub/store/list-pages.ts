@@ -17,6 +17,8 @@ export interface PageRequest {
   readonly limit?: number;
   /** `continueToken` of the page before. */
   readonly continueToken?: string;
+  /** The state to read, one of the past; absent: the newest. */
+  readonly revision?: number;
   /** Items that count; absent: all. */
   readonly matches?: (object: KubeObject) => boolean;
 }
@@ -47,6 +49,9 @@ export class PageExpired extends ApiError {
   }
 }
 
+/** A list as it was at a revision of the past; throws ApiError Expired when that is forgotten. */
+export type ListAt = (kind: string, namespace: string, revision: number) => ObjectList;
+
 const KEEP_MS = 5 * 60_000;
 const KEEP_LISTS = 64;
 /** Revision in a token that goes on in the newest state. */
@@ -63,17 +68,21 @@ interface Held {
  */
 export class ListPages {
   readonly #clock: Clock;
+  readonly #listAt: ListAt;
   readonly #held = new Map<string, Held>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, listAt: ListAt) {
     this.#clock = clock;
+    this.#listAt = listAt;
   }
 
-  /** A page of `newest`, or of the list the token stands for. Throws ApiError BadRequest or PageExpired. */
+  /** A page of `newest`, of a list of the past, or of the list the token stands for. Throws ApiError BadRequest or Expired. */
   page(kind: string, newest: ObjectList, request: PageRequest): ListPage {
     const { namespace = '', limit = 0, matches } = request;
     const token = request.continueToken ? decodeToken(request.continueToken) : undefined;
-    const list = token === undefined ? newest : this.#listOf(kind, namespace, newest, token);
+    const first =
+      request.revision === undefined ? newest : this.#past(kind, namespace, newest, request.revision);
+    const list = token === undefined ? first : this.#listOf(kind, namespace, newest, token);
     const { items } = list;
     const start = token === undefined ? 0 : lowerBound(items, `${token.after}\0`, objectKey);
     const picked: KubeObject[] = [];
@@ -102,10 +111,26 @@ export class ListPages {
     if (token.revision === NEWEST || token.revision === newest.revision) return newest;
     const key = `${kind}/${namespace}/${token.revision}`;
     const held = this.#held.get(key);
-    if (held === undefined) throw new PageExpired(encodeToken({ revision: NEWEST, after: token.after }));
+    if (held === undefined) return this.#again(kind, namespace, token);
     this.#held.delete(key);
     this.#held.set(key, held);
     return { items: held.items, revision: token.revision };
+  }
+
+  #past(kind: string, namespace: string, newest: ObjectList, revision: number): ObjectList {
+    if (revision === newest.revision) return newest;
+    const held = this.#held.get(`${kind}/${namespace}/${revision}`);
+    return held === undefined ? this.#listAt(kind, namespace, revision) : { items: held.items, revision };
+  }
+
+  /** A list that is no longer held, made anew from what is remembered of its kind's past. */
+  #again(kind: string, namespace: string, token: Token): ObjectList {
+    try {
+      return this.#listAt(kind, namespace, token.revision);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.reason !== 'Expired') throw error;
+      throw new PageExpired(encodeToken({ revision: NEWEST, after: token.after }));
+    }
   }
 
   #hold(key: string, items: readonly KubeObject[]): void {

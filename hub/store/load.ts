@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import type { SharedFields } from './field-tracking.ts';
 import { deepFreeze } from './json.ts';
 import { REVISIONS_KEY } from './write-queue.ts';
 
@@ -12,12 +13,14 @@ export interface StoredState {
  * Reads the entries of the durable map. They are this store's own, checksummed; an entry that is no object all the same is
  * a plain Error: it was written by something else, and going on would overwrite it.
  */
-export function readEntries(entries: ReadonlyMap<string, unknown>): StoredState {
+export function readEntries(entries: ReadonlyMap<string, unknown>, fields: SharedFields): StoredState {
   const objects = new Map<string, KubeObject[]>();
   let revision = reservedThrough(entries.get(REVISIONS_KEY));
   for (const [key, value] of entries) {
     if (key === REVISIONS_KEY) continue;
     if (!isStoredObject(value)) throw new Error(`the stored entry ${key} is not an object of this store`);
+    const { managedFields } = value.metadata;
+    if (managedFields !== undefined) value.metadata.managedFields = fields.share(managedFields);
     deepFreeze(value);
     revision = Math.max(revision, Number(value.metadata.resourceVersion));
     const kind = key.slice(0, key.indexOf('/'));

@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { Change } from '../cluster.ts';
-import { Collection } from './collection.ts';
+import { Collection, objectKey } from './collection.ts';
 import { History, type HistoryLimits } from './history.ts';
 
 interface Listener {
@@ -34,6 +34,21 @@ export class Memory {
       this.#collections.set(kind, collection);
     }
     return collection;
+  }
+
+  /** The list as it was at `revision`, which is not newer than the newest. Throws ApiError Expired when that is forgotten. */
+  listAt(kind: string, namespace: string, revision: number): readonly KubeObject[] {
+    const items = this.of(kind).list(namespace);
+    const past = new Map<string, KubeObject | undefined>();
+    for (const { object, previous } of this.#history.since(kind, revision)) {
+      const isListed = namespace === '' || object.metadata.namespace === namespace;
+      const key = objectKey(object);
+      if (isListed && !past.has(key)) past.set(key, previous);
+    }
+    if (past.size === 0) return items;
+    const kept = items.filter((item) => !past.has(objectKey(item)));
+    const before = [...past.values()].filter((object) => object !== undefined);
+    return [...kept, ...before].sort((a, b) => (objectKey(a) < objectKey(b) ? -1 : 1));
   }
 
   /** Makes a change visible and tells the listeners, each at its own risk: one that throws ends the process, not the others' news. */

@@ -3,6 +3,7 @@ import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError } from '../../protocol/status.ts';
 import type { Change } from '../cluster.ts';
+import { SharedFields } from './field-tracking.ts';
 import type { HistoryLimits } from './history.ts';
 import { systemIds } from './ids.ts';
 import { deepFreeze } from './json.ts';
@@ -36,6 +37,7 @@ export class ObjectStore {
   readonly #memory: Memory;
   readonly #writes: WriteQueue;
   readonly #pages: ListPages;
+  readonly #fields = new SharedFields();
   readonly #context: PlanContext;
   readonly #map: StoreOptions['map'];
   readonly #log: Logger | undefined;
@@ -45,9 +47,12 @@ export class ObjectStore {
     this.#log = options.log;
     const stored = options.kinds.filter((spec) => spec.view === undefined);
     this.#kinds = new Map(stored.map((spec) => [idOf(spec), spec]));
-    const { objects, revision } = readEntries(options.entries);
+    const { objects, revision } = readEntries(options.entries, this.#fields);
     this.#memory = new Memory(objects, revision, options.history ?? HISTORY);
-    this.#pages = new ListPages(options.clock);
+    this.#pages = new ListPages(options.clock, (kind, namespace, at) => ({
+      items: this.#memory.listAt(kind, namespace, at),
+      revision: at,
+    }));
     const publish = (change: Change, bytes: number): void => this.#memory.publish(change, bytes);
     const { map, log } = options;
     this.#writes = new WriteQueue({ commit: (changes) => map.commit(changes), publish, log }, revision);
@@ -55,7 +60,7 @@ export class ObjectStore {
     const { clock, ids = systemIds, admit } = options;
     const newest: NewestObject = (kind, namespace, name) => this.newest(kind, namespace, name);
     const nowMs = (): number => clock.nowMs();
-    this.#context = { ids, nowMs, newest, admit: (object) => admit?.(object, newest) };
+    this.#context = { ids, fields: this.#fields, nowMs, newest, admit: (object) => admit?.(object, newest) };
   }
 
   /** Settles the writes handed in, then closes the map. Later writes are ApiError ServiceUnavailable. */
@@ -109,7 +114,7 @@ export class ObjectStore {
     return { items: this.#memory.of(kind).list(namespace), revision: this.revision };
   }
 
-  /** Part of a list; the pages of one list are one state. Throws ApiError BadRequest or PageExpired for its token. */
+  /** Part of a list; the pages of one list are one state. Throws ApiError BadRequest or Expired for its token or revision. */
   listPage(kind: string, request: PageRequest): ListPage {
     return this.#pages.page(kind, this.listObjects(kind, request.namespace), request);
   }
@@ -129,7 +134,7 @@ export class ObjectStore {
 
   async createObject(kind: string, object: ObjectInput, options: WriteOptions = {}): Promise<KubeObject> {
     const spec = this.#spec(kind);
-    return (await this.#write(() => planCreate(this.#context, spec, object), options)).object;
+    return (await this.#write(() => planCreate(this.#context, spec, object, options.writer), options)).object;
   }
 
   /** Replaces everything but status. No resourceVersion or uid in the object means any. */
@@ -143,7 +148,8 @@ export class ObjectStore {
     object: ObjectInput,
     options: WriteOptions = {},
   ): Promise<KubeObject> {
-    return (await this.#write(() => this.#planPart(kind, object, { part: 'status' }), options)).object;
+    return (await this.#write(() => this.#planPart(kind, object, { ...options, part: 'status' }), options))
+      .object;
   }
 
   /**
@@ -223,8 +229,8 @@ export class ObjectStore {
 
   #planPart(kind: string, object: ObjectInput, options: ModifyOptions): Step {
     const spec = this.#spec(kind);
-    if (options.part === 'status') return planStatusUpdate(this.#context, spec, object);
-    return planUpdate(this.#context, spec, object, options.subresource === 'finalize');
+    if (options.part === 'status') return planStatusUpdate(this.#context, spec, object, options.writer);
+    return planUpdate(this.#context, spec, object, options.subresource === 'finalize', options.writer);
   }
 
   async #write(plan: () => Step, options: WriteOptions): Promise<Outcome> {

@@ -2,9 +2,10 @@ import { toTime } from '../../kit/clock.ts';
 import { apiVersionOf, idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { ObjectMeta } from '../../protocol/kinds/meta.ts';
 import { ApiError, alreadyExists, invalid } from '../../protocol/status.ts';
+import { trackFields } from './field-tracking.ts';
 import { generatedName } from './ids.ts';
 import { cloneJson } from './json.ts';
-import { type AnyObject, type PlanContext, requireOpenNamespace, type Step } from './plan.ts';
+import { type AnyObject, type PlanContext, requireOpenNamespace, type Step, type Writer } from './plan.ts';
 
 /** An object as a caller hands it in: what the server sets may be missing. */
 export interface ObjectInput {
@@ -19,7 +20,7 @@ const NAME_TRIES = 8;
  * Plans a creation. Throws ApiError: NotFound or Forbidden for its namespace, Invalid, AlreadyExists, BadRequest when it carries
  * a resourceVersion. Whatever only the server may set is set anew.
  */
-export function planCreate(context: PlanContext, spec: KindSpec, input: ObjectInput): Step {
+export function planCreate(context: PlanContext, spec: KindSpec, input: ObjectInput, writer?: Writer): Step {
   if (input.metadata.resourceVersion)
     throw new ApiError('BadRequest', 'resourceVersion should not be set on objects to be created');
   const object = prepared(context, spec, input);
@@ -31,6 +32,7 @@ export function planCreate(context: PlanContext, spec: KindSpec, input: ObjectIn
   const errors = [...spec.validate(object), ...(spec.validateCreate?.(object) ?? [])];
   if (errors.length > 0) throw invalid(spec, name, errors);
   if (context.newest(idOf(spec), namespace, name) !== undefined) throw alreadyExists(spec, name);
+  trackFields(context, spec, undefined, object, writer);
   return { type: 'added', spec, object };
 }
 

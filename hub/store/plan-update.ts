@@ -2,19 +2,34 @@ import { toTime } from '../../kit/clock.ts';
 import { apiVersionOf, type FieldError, idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { Condition, KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError, conflict, invalid } from '../../protocol/status.ts';
+import { trackFields } from './field-tracking.ts';
 import { cloneJson } from './json.ts';
-import { type AnyObject, type PlanContext, require, requireCurrent, type Step, settle } from './plan.ts';
+import {
+  type AnyObject,
+  type PlanContext,
+  require,
+  requireCurrent,
+  type Step,
+  settle,
+  type Writer,
+} from './plan.ts';
 import { type ObjectInput, planCreate } from './plan-create.ts';
 
 /**
  * Plans the replacement of everything but status. An empty resourceVersion or uid means any. Throws ApiError: NotFound,
  * Conflict, Invalid. `finalize` lets `spec.finalizers` of a namespace change, which otherwise stay.
  */
-export function planUpdate(context: PlanContext, spec: KindSpec, input: ObjectInput, finalize = false): Step {
+export function planUpdate(
+  context: PlanContext,
+  spec: KindSpec,
+  input: ObjectInput,
+  finalize = false,
+  writer?: Writer,
+): Step {
   const { name = '', namespace = '' } = input.metadata;
   const known = context.newest(idOf(spec), spec.namespaced ? namespace : '', name);
   if (known === undefined && spec.createOnUpdate === true && !input.metadata.resourceVersion)
-    return planCreate(context, spec, input);
+    return planCreate(context, spec, input, writer);
   const current: AnyObject = require(context, spec, namespace, name);
   requireCurrent(spec, current, input.metadata);
   const next = replaced(spec, input, current);
@@ -23,6 +38,7 @@ export function planUpdate(context: PlanContext, spec: KindSpec, input: ObjectIn
   spec.prepareUpdate?.(next, current);
   spec.setDefaults(next);
   refuse(spec, name, [...spec.validate(next), ...spec.validateUpdate(next, current)]);
+  trackFields(context, spec, current, next, writer);
   return settle(spec, next, current);
 }
 
@@ -54,7 +70,12 @@ function refuse(spec: KindSpec, name: string, errors: readonly FieldError[]): vo
 }
 
 /** Plans the replacement of status alone. Throws ApiError: NotFound, Conflict, Invalid. */
-export function planStatusUpdate(context: PlanContext, spec: KindSpec, input: ObjectInput): Step {
+export function planStatusUpdate(
+  context: PlanContext,
+  spec: KindSpec,
+  input: ObjectInput,
+  writer?: Writer,
+): Step {
   if (!spec.hasStatus) throw new ApiError('NotFound', 'the server could not find the requested resource');
   const { name = '', namespace = '' } = input.metadata;
   const current: AnyObject = require(context, spec, namespace, name);
@@ -64,6 +85,8 @@ export function planStatusUpdate(context: PlanContext, spec: KindSpec, input: Ob
   const { status } = input as { status?: Record<string, unknown> };
   keep(next, 'status', status === undefined ? undefined : cloneJson(status));
   refuse(spec, name, spec.validateStatusUpdate?.(next, current) ?? []);
+  if (writer === 'given') keep(next.metadata, 'managedFields', input.metadata.managedFields);
+  trackFields(context, spec, current, next, writer);
   return settle(spec, next, current);
 }
 

@@ -2,16 +2,22 @@ import { isDeepStrictEqual } from 'node:util';
 import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError, conflict, notFound, type ResourceName } from '../../protocol/status.ts';
+import type { SharedFields } from './field-tracking.ts';
 import type { IdSource } from './ids.ts';
+import type { FieldWriter } from './store-options.ts';
 
 /** What planning a write may look at: the newest state, writes on their way to the disk included. */
 export interface PlanContext {
   readonly ids: IdSource;
+  readonly fields: SharedFields;
   nowMs(): number;
   newest(kind: string, namespace: string, name: string): KubeObject | undefined;
   /** Completes an object that is being created, after defaulting and before validation. */
   admit(object: KubeObject): void;
 }
+
+/** Whose fields a write makes them; see WriteOptions. */
+export type Writer = FieldWriter | 'given' | undefined;
 
 /** An object seen generically: its parts beside metadata. */
 export type AnyObject = KubeObject & {

@@ -13,6 +13,17 @@ export interface WriteOptions {
   readonly dryRun?: boolean;
   /** Who asks, for the debug log. */
   readonly user?: string;
+  /**
+   * Whose fields the write makes them. `given`: the object brings its `managedFields`, and they count. Absent: managers stay as
+   * they are, and an object that is created has none.
+   */
+  readonly writer?: FieldWriter | 'given';
+}
+
+/** Who writes, as `metadata.managedFields` names it; `subresource` when it writes through one. */
+export interface FieldWriter {
+  readonly manager: string;
+  readonly subresource?: string;
 }
 
 /** Options of `updateObject`. */

@@ -5,7 +5,13 @@ import { cloneJson } from './json.ts';
 import { ObjectStore } from './object-store.ts';
 import type { ObjectInput } from './plan-create.ts';
 import { LASTING_NAMESPACES } from './plan-delete.ts';
-import type { ModifyOptions, StoreOptions } from './store-options.ts';
+import type { FieldWriter, ModifyOptions, StoreOptions } from './store-options.ts';
+
+/**
+ * What loops change beside status of objects that people manage. Their own objects have no managers, and status has none but
+ * those who write it through the API: so the many small writes of a hub pay nothing for this.
+ */
+const LOOPS: FieldWriter = { manager: 'coxswain-hub' };
 
 /**
  * The embedded cluster store: what the loops see and write by types, over what the API uses by names. Memory is the truth at run
@@ -45,7 +51,7 @@ export class Store extends ObjectStore implements ClusterView, ClusterClient {
   }
 
   async update<K extends KindName>(kind: K, object: KindMap[K]): Promise<KindMap[K]> {
-    return (await this.updateObject(kind, object, { subresource: 'finalize' })) as KindMap[K];
+    return (await this.updateObject(kind, object, { subresource: 'finalize', writer: LOOPS })) as KindMap[K];
   }
 
   async updateStatus<K extends KindName>(kind: K, object: KindMap[K]): Promise<KindMap[K]> {
@@ -64,7 +70,8 @@ export class Store extends ObjectStore implements ClusterView, ClusterClient {
       const draft = cloneJson(current);
       return change(draft as KindMap[K]) === false ? undefined : draft;
     };
-    const options: ModifyOptions = { part, subresource: 'finalize' };
+    const writer = part === 'spec' ? { writer: LOOPS } : {};
+    const options: ModifyOptions = { part, subresource: 'finalize', ...writer };
     return (await this.modifyObject(kind, namespace, name, edit, options)) as KindMap[K];
   }
 

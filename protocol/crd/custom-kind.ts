@@ -77,6 +77,7 @@ function kindOf(definition: CustomResourceDefinition, version: CustomVersion): K
       namespaced: scope === 'Namespaced',
       hasStatus,
       hasGeneration: true,
+      openApi: openApiOf(schema),
       columns: columnsOf(version),
       fieldSelectors: selectorsOf(version),
       ...(hasStatus
@@ -130,7 +131,6 @@ function viewOf(definition: CustomResourceDefinition, version: CustomVersion, st
     },
     decode: (value) => decode(schema, value),
     ...(scale === undefined ? {} : { scale }),
-    openApi: openApiOf(schema),
     ...(version.deprecated === true
       ? {
           warnings: () => [version.deprecationWarning ?? `${apiVersion} ${names.kind} is deprecated`],

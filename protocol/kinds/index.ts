@@ -1,3 +1,4 @@
+import { certificateSigningRequestKind } from './certificate-kind.ts';
 import { controllerRevisionKind } from './controller-revision-kind.ts';
 import { configMapKind, namespaceKind, secretKind, serviceAccountKind } from './core-kinds.ts';
 import { cronJobKind } from './cron-job-kind.ts';
@@ -23,6 +24,7 @@ import { podDisruptionBudgetKind } from './pod-disruption-budget-kind.ts';
 import { podKind } from './pod-kind.ts';
 import { podTemplateKind } from './pod-template-kind.ts';
 import { priorityClassKind } from './priority-class-kind.ts';
+import { clusterRoleBindingKind, clusterRoleKind, roleBindingKind, roleKind } from './rbac-kinds.ts';
 import { replicationControllerKind } from './replication-controller-kind.ts';
 import { resourceQuotaKind } from './resource-quota-kind.ts';
 import { serviceKind } from './service-kind.ts';
@@ -69,4 +71,9 @@ export const kinds: readonly KindSpec[] = [
   priorityClassKind,
   leaseKind,
   endpointSliceKind,
+  roleKind,
+  roleBindingKind,
+  clusterRoleKind,
+  clusterRoleBindingKind,
+  certificateSigningRequestKind,
 ];

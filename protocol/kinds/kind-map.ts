@@ -1,11 +1,13 @@
 import type { CustomResourceDefinition } from '../crd/types.ts';
 import type { HorizontalPodAutoscaler } from './autoscaling.ts';
 import type { CronJob, Job } from './batch.ts';
+import type { CertificateSigningRequest } from './certificate.ts';
 import type { ConfigMap, Event, Lease, Namespace, Secret, ServiceAccount } from './core.ts';
 import type { EndpointSlice, Endpoints, Ingress, IngressClass, NetworkPolicy, Service } from './network.ts';
 import type { Node } from './node.ts';
 import type { Pod } from './pod.ts';
 import type { LimitRange, PodDisruptionBudget, PriorityClass, ResourceQuota } from './policy.ts';
+import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './rbac.ts';
 import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from './storage.ts';
 import type {
   ControllerRevision,
@@ -51,6 +53,11 @@ export interface KindMap {
   PersistentVolumeClaim: PersistentVolumeClaim;
   StorageClass: StorageClass;
   CustomResourceDefinition: CustomResourceDefinition;
+  Role: Role;
+  RoleBinding: RoleBinding;
+  ClusterRole: ClusterRole;
+  ClusterRoleBinding: ClusterRoleBinding;
+  CertificateSigningRequest: CertificateSigningRequest;
 }
 
 /** The name of a served kind. */

@@ -10,6 +10,7 @@ const GROUPS: Readonly<Record<string, string>> = {
   apiextensions: 'apiextensions.k8s.io',
   authentication: 'authentication.k8s.io',
   authorization: 'authorization.k8s.io',
+  certificates: 'certificates.k8s.io',
   coordination: 'coordination.k8s.io',
   discovery: 'discovery.k8s.io',
   events: 'events.k8s.io',

@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { createInterface } from 'node:readline';
 
 /** Bare calls to one Docker Engine over its socket: the baseline beside which everything is measured. */
 export class RawEngine {
@@ -10,6 +11,13 @@ export class RawEngine {
 
   /** Creates and starts a container that sleeps, as our pods are: on a bridge, with a label. Resolves to its id. */
   async run(image: string, network: string): Promise<string> {
+    const id = await this.create(image, network);
+    await this.start(id);
+    return id;
+  }
+
+  /** As `run` without the start. */
+  async create(image: string, network: string): Promise<string> {
     const body = {
       Image: image,
       Cmd: ['sleep', '1000000'],
@@ -17,8 +25,44 @@ export class RawEngine {
       HostConfig: { NetworkMode: network },
     };
     const created = (await this.#ask('POST', '/containers/create', body)) as { Id: string };
-    await this.#ask('POST', `/containers/${created.Id}/start`);
     return created.Id;
+  }
+
+  async start(id: string): Promise<void> {
+    await this.#ask('POST', `/containers/${id}/start`);
+  }
+
+  async kill(id: string): Promise<void> {
+    await this.#ask('POST', `/containers/${id}/kill?signal=SIGKILL`);
+  }
+
+  async remove(id: string): Promise<void> {
+    await this.#ask('DELETE', `/containers/${id}?force=true`);
+  }
+
+  async removeNetwork(name: string): Promise<void> {
+    await this.#ask('DELETE', `/networks/${name}`);
+  }
+
+  /** Calls `listener` with every start and end of a container until the returned function is called. */
+  watch(listener: (action: string, id: string) => void): Promise<() => void> {
+    const filters = encodeURIComponent(JSON.stringify({ type: ['container'], event: ['start', 'die'] }));
+    return new Promise((resolve, reject) => {
+      const req = request(
+        { socketPath: this.#socketPath, path: `/v1.41/events?filters=${filters}` },
+        (res) => {
+          createInterface({ input: res }).on('line', (line) => {
+            const event = JSON.parse(line) as { Action: string; Actor: { ID: string } };
+            listener(event.Action, event.Actor.ID);
+          });
+          // The caller cuts it off.
+          res.on('error', () => undefined);
+          resolve(() => res.destroy());
+        },
+      );
+      req.on('error', reject);
+      req.end();
+    });
   }
 
   /** Removes everything `run` made. */

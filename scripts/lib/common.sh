@@ -26,19 +26,33 @@ wait_until() {
 need_root() {
   [ "$(id -u)" -ne 0 ] || return 0
   command -v sudo >/dev/null || die "this needs root and there is no sudo: run it as root"
-  exec sudo --preserve-env "$0" "$@"
+  exec sudo --preserve-env env "PATH=$PATH" "$0" "$@" # sudo's own PATH may miss the node that was installed by hand
 }
 
-# ensure_built REPO: make the three bundles if one is missing
-ensure_built() {
-  local name
-  for name in hub agent cox; do
-    [ -f "$1/dist/$name.js" ] && continue
-    say "building dist/ (npm run build)"
-    (cd "$1" && npm run --silent build) >&2 || die "the build failed, see above"
-    return 0
-  done
+# as_owner DIR COMMAND...: as the person whose checkout DIR is, so that root leaves no files there they cannot change
+as_owner() {
+  local dir=$1 owner home
+  shift
+  owner=$(stat -c %U "$dir")
+  if [ "$(id -u)" -ne 0 ] || [ "$owner" = root ] || [ "$owner" = UNKNOWN ]; then
+    "$@"
+  else
+    home=$(getent passwd "$owner" | cut -d: -f6)
+    runuser -u "$owner" -- env "HOME=$home" "USER=$owner" "PATH=$PATH" "$@"
+  fi
 }
+
+# ensure_built REPO: make the three bundles if one is missing or older than the sources
+ensure_built() {
+  ! is_built "$1" || return 0
+  say "building the programs"
+  (cd "$1" && as_owner "$1" npm run --silent build) >&2 || die "the build failed, see above"
+}
+
+is_built() (
+  cd "$1" && [ -f dist/hub.js ] && [ -f dist/agent.js ] && [ -f dist/cox.js ] && [ -d dist/schema ] &&
+    [ -z "$(find hub edge-agent cli kit protocol profiles/nodes scripts/build*.ts package-lock.json -newer dist/cox.js -print -quit)" ]
+)
 
 # age_of PID: a value that stays the same while PID is the same process (its start time), empty when it is gone
 age_of() { [ -r "/proc/$1/stat" ] && sed -E 's/^.*\) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }

@@ -125,6 +125,6 @@ ensure_npm_packages() {
   [ ! -L "$1/node_modules" ] || return 0 # somebody shares it between checkouts
   [ -f "$mark" ] && [ ! "$1/package-lock.json" -nt "$mark" ] && return
   say "installing the npm packages of the lockfile"
-  (cd "$1" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) ||
+  (cd "$1" && as_owner "$1" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) ||
     die "npm ci failed. Is the npm registry reachable?"
 }

@@ -7,7 +7,8 @@ unset DOCKER_CONTEXT
 check_machine() {
   [ "$(uname -s)" = Linux ] || die "this needs Linux: Debian 12, Ubuntu 22.04 or Raspberry Pi OS"
   [ ! -d /var/lib/coxswain/identity ] ||
-    die "this machine is already a Coxswain device (/var/lib/coxswain); quickstart would share its engine. Use another machine"
+    die "this machine is a Coxswain device already (/var/lib/coxswain), and quickstart would
+  share its Docker Engine. Run it on another machine."
   check_memory_cgroup
 }
 
@@ -28,7 +29,8 @@ check_port() {
   [ -n "$line" ] || return 0
   pid=$(sed -n 's/.*pid=\([0-9]*\).*/\1/p' <<<"$line")
   [ -n "$pid" ] && [ "$pid" = "$3" ] && return
-  die "port $1 is taken by $(sed -n 's/.*(("\([^"]*\)".*/\1/p' <<<"$line") (process ${pid:-unknown}). Stop it, or: $2=PORT scripts/quickstart"
+  die "port $1 is taken by $(sed -n 's/.*(("\([^"]*\)".*/\1/p' <<<"$line" | grep . || echo "somebody") (process ${pid:-unknown}).
+  Stop it, or choose another port: $2=$(($1 + 1000)) scripts/quickstart"
 }
 
 install_missing() {
@@ -50,12 +52,13 @@ ensure_engine() {
     say "starting Docker"
     systemctl start docker || die "Docker does not start: journalctl -u docker -n 50"
   else
-    say "starting Docker (no systemd here, so quickstart looks after it)"
+    say "starting Docker without systemd, which is not here"
     keep_running dockerd dockerd --log-level warn
   fi
   wait_until 40000 engine_up && return
   has_systemd || stop_running dockerd
-  die "Docker does not answer. Its last words: $(tail -n 3 "$STATE/dockerd.log" 2>/dev/null || journalctl -u docker -n 3 2>/dev/null)"
+  die "Docker does not answer. Its last words:
+$(tail -n 3 "$STATE/dockerd.log" 2>/dev/null || journalctl -u docker -n 3 2>/dev/null)"
 }
 
 # ensure_image: busybox:latest, from the registry or else made from the distribution's own busybox
@@ -63,8 +66,11 @@ ensure_image() {
   local name=busybox:latest
   ! docker image inspect $name >/dev/null 2>&1 || return 0
   say "pulling $name"
-  timeout 60 docker pull -q $name >/dev/null 2>&1 && return
-  say "no registry answers; making $name from this machine's busybox"
+  if timeout 60 docker pull -q $name >/dev/null 2>&1; then
+    docker image inspect --format '{{.Id}}' $name >"$STATE/made-image"
+    return
+  fi
+  say "no registry answers: making the image from this machine's busybox"
   ensure_packages "the sample image" busybox:busybox
   busybox_archive "$STATE/busybox.tar" $name=1
   docker load -q -i "$STATE/busybox.tar" >/dev/null
@@ -83,7 +89,7 @@ stop_pods() {
   docker stop -t 3 $ids >/dev/null || true
 }
 
-# remove_pods: containers and networks of the pods, and the images that were made here
+# remove_pods: containers and networks of the pods, and the images that were made or pulled for them
 remove_pods() {
   local ids network
   ids=$(pod_containers -a)

@@ -3,29 +3,33 @@
 
 KUBECONFIG_FILE=$STATE/hub/kubeconfig
 k() { kubectl --kubeconfig "$KUBECONFIG_FILE" "$@"; }
+cox() { node "$REPO/dist/cox.js" "$@"; }
 
-# The address given first holds for later runs; certificates and devices carry it.
-hub_address() {
-  [ -z "$ADDRESS" ] || echo "$ADDRESS" >"$STATE/address"
-  [ -f "$STATE/address" ] || echo 127.0.0.1 >"$STATE/address"
-  cat "$STATE/address"
+# settle_address: where the hub listens. What the first run was given holds, since certificates and devices carry it.
+settle_address() {
+  local file=$STATE/listens address api mqtt
+  mkdir -p "$STATE"
+  chmod 711 "$STATE"
+  read -r address api mqtt < <(cat "$file" 2>/dev/null || echo "${ADDRESS:-127.0.0.1} ${COX_API_PORT:-6443} ${COX_MQTT_PORT:-8883}")
+  [ "${ADDRESS:-$address} ${COX_API_PORT:-$api} ${COX_MQTT_PORT:-$mqtt}" = "$address $api $mqtt" ] ||
+    die "the hub that is here listens on $address, ports $api and $mqtt.
+  To change that, begin anew: scripts/quickstart --reset"
+  ADDRESS=$address API_PORT=$api MQTT_PORT=$mqtt
 }
 
 hub_ready() {
-  curl -s -m 2 --cacert "$STATE/hub/pki/ca.crt" "https://$(hub_address):$API_PORT/readyz" 2>/dev/null | grep -qx ok
+  curl -s -m 2 --cacert "$STATE/hub/pki/ca.crt" "https://$ADDRESS:$API_PORT/readyz" 2>/dev/null | grep -qx ok
 }
 
 start_hub() {
-  local address
-  mkdir -p "$STATE"
-  chmod 711 "$STATE"
-  address=$(hub_address)
   check_port "$API_PORT" COX_API_PORT "$(main_pid hub)"
   check_port "$MQTT_PORT" COX_MQTT_PORT "$(main_pid hub)"
-  is_kept hub || say "starting the hub on $address:$API_PORT"
-  keep_running hub "$(command -v node)" dist/hub.js --data-dir "$STATE/hub" --bind "$address" --advertise "$address" \
+  echo "$ADDRESS $API_PORT $MQTT_PORT" >"$STATE/listens"
+  is_kept hub || say "starting the hub on $ADDRESS:$API_PORT"
+  keep_running hub "$(command -v node)" dist/hub.js --data-dir "$STATE/hub" --bind "$ADDRESS" --advertise "$ADDRESS" \
     --api-port "$API_PORT" --mqtt-port "$MQTT_PORT"
-  wait_until 30000 hub_ready || die "the hub does not answer. Its last words: $(tail -n 5 "$STATE/hub.log")"
+  wait_until 30000 hub_ready || die "the hub does not answer. Its last words:
+$(tail -n 5 "$STATE/hub.log")"
 }
 
 node_name() { hostname | tr '[:upper:]' '[:lower:]' | sed -E 's/[^a-z0-9.-]/-/g; s/^[-.]+//; s/[-.]+$//' | grep . || echo device; }
@@ -34,36 +38,58 @@ start_agent() {
   local line
   if [ ! -f "$STATE/agent/identity/node.crt" ]; then
     say "joining this machine as device $(node_name)"
-    line=$(cd "$REPO" && node dist/cox.js token create --kubeconfig "$KUBECONFIG_FILE" | grep -m1 '^cox join ') ||
+    line=$(cox token create --kubeconfig "$KUBECONFIG_FILE" 2>>"$STATE/agent.log" | grep -m1 '^cox join ') ||
       die "the hub gave no join token: $STATE/hub.log"
     # shellcheck disable=SC2086 # the printed line is words
-    (cd "$REPO" && node dist/cox.js ${line#cox } --node-name "$(node_name)" --data-dir "$STATE/agent") >>"$STATE/agent.log" 2>&1 ||
-      die "joining failed: $(tail -n 3 "$STATE/agent.log")"
+    cox ${line#cox } --node-name "$(node_name)" --data-dir "$STATE/agent" >>"$STATE/agent.log" 2>&1 ||
+      die "joining failed:
+$(tail -n 3 "$STATE/agent.log")"
   fi
   is_kept agent || say "starting the agent"
-  keep_running agent "$(command -v node)" dist/agent.js --data-dir "$STATE/agent"
+  keep_running agent "$(command -v node)" --max-semi-space-size=1 dist/agent.js --data-dir "$STATE/agent"
 }
 
+HELLO_LIMIT_MS=180000
+NUDGE_MS=15000
+
 deploy_hello() {
-  local deadline_ms ready told='' ip
-  k apply -f "$REPO/profiles/workloads/hello.yaml" | sed 's/^/quickstart: /' >&2
-  deadline_ms=$(($(now_ms) + 180000))
-  while :; do
-    ready=$(k get deployment hello -o 'jsonpath={.status.readyReplicas}' 2>/dev/null || true)
-    [ "${ready:-0}" = "$told" ] || say "${ready:-0} of 3 replicas ready"
-    told=${ready:-0}
+  local began_ms told_ms ready told='' ip page
+  if ! k get deployment hello >/dev/null 2>&1; then # what somebody has scaled since stays as it is
+    say "deploying profiles/workloads/hello.yaml"
+    k apply -f "$REPO/profiles/workloads/hello.yaml" >/dev/null
+  fi
+  began_ms=$(now_ms) told_ms=$began_ms
+  while [ $(($(now_ms) - began_ms)) -lt $HELLO_LIMIT_MS ]; do
+    ready=$(k get deployment hello -o 'jsonpath={.status.readyReplicas}/{.spec.replicas}' 2>/dev/null || true)
+    [[ $ready != /* ]] || ready=0$ready
+    if [ "$ready" != "$told" ]; then
+      say "$ready replicas ready"
+      told=$ready told_ms=$(now_ms)
+    elif [ $(($(now_ms) - told_ms)) -gt $NUDGE_MS ]; then
+      k get pods -l app=hello >&2 || true
+      told_ms=$(now_ms)
+    fi
     ip=$(k get pods -l app=hello -o 'jsonpath={.items[0].status.podIP}' 2>/dev/null || true)
-    if [ "$told" -ge 3 ] && [ -n "$ip" ] && page=$(curl -s -f -m 2 "http://$ip:8080/"); then
-      say "served: http://$ip:8080/ says \"$page\""
+    if [ -n "$ip" ] && [ "${ready%/*}" = "${ready#*/}" ] && page=$(curl -s -f -m 2 "http://$ip:8080/"); then
+      say "served: http://$ip:8080/"
+      say "  \"$page\""
       return
     fi
-    [ "$(now_ms)" -lt "$deadline_ms" ] || break
     sleep 0.2
   done
   k get pods -o wide >&2 || true
   k get events >&2 || true
-  die "hello is not served after 3 minutes. See above, $STATE/hub.log and $STATE/agent.log"
+  die "hello is not served after 3 minutes. See above, and the logs:
+  $STATE/hub.log
+  $STATE/agent.log"
 }
+
+# await_figures: a device sends its first measurement with its first heartbeat
+await_figures() {
+  have_figures || say "waiting for the first measurement"
+  wait_until 20000 have_figures || say "no measurement came within 20 s: $STATE/agent.log"
+}
+have_figures() { k top pods --no-headers >/dev/null 2>&1; }
 
 # kubeconfig_for_user: the one to name; a copy of their own for the person behind sudo, since the hub's is root's
 kubeconfig_for_user() {
@@ -76,33 +102,36 @@ kubeconfig_for_user() {
 }
 
 show_result() {
-  local file
+  local file sudo=''
   file=$(kubeconfig_for_user)
-  echo
-  k get nodes
-  echo
-  k get pods -o wide
-  echo
-  (cd "$REPO" && node dist/cox.js top --kubeconfig "$KUBECONFIG_FILE" 2>/dev/null) || true
+  [ -z "${SUDO_USER:-}" ] || sudo='sudo '
+  # shellcheck disable=SC2153 # set by the caller
+  say "ready after $((($(now_ms) - BEGAN_MS + 500) / 1000)) s"
+  printf '\nkubectl get nodes\n%s\n' "$(k get nodes)"
+  printf '\ncox top: live, TEMP is - where the machine has no sensor\n%s\n' "$(cox top --kubeconfig "$KUBECONFIG_FILE")"
+  printf '\nkubectl get pods\n%s\n' "$(k get pods -o "custom-columns=$POD_COLUMNS")"
+  printf '\nkubectl top pods\n%s\n' "$(k top pods 2>&1)"
   cat <<TEXT
 
-kubeconfig: $file
-logs:       $STATE/hub.log, $STATE/agent.log
+kubeconfig  $file
+logs        $STATE/{hub,agent}.log
 
-Try next:
+Try next
   export KUBECONFIG=$file
-  kubectl scale deployment hello --replicas 5 && kubectl get pods -w
-  docker kill \$(docker ps -q --filter label=coxswain.dev/pod-uid | head -1) && kubectl get pods -w
-  $HERE/lab up --workers 3
+  kubectl scale deployment hello --replicas 5; kubectl get pods --watch
+  ${sudo}docker kill \$(${sudo}docker ps -qf label=coxswain.dev/pod-uid | head -1)
+  ${sudo}$HERE/lab up --workers 3
 TEXT
 }
+POD_COLUMNS='NAME:.metadata.name,STATUS:.status.phase,READY:.status.containerStatuses[*].ready'
+POD_COLUMNS+=',RESTARTS:.status.containerStatuses[*].restartCount,IP:.status.podIP,NODE:.spec.nodeName'
 
 stop_all() {
   stop_running agent
   engine_up && stop_pods
   stop_running hub
   stop_running dockerd
-  say "stopped; scripts/quickstart starts it again, --reset removes it"
+  say "stopped. scripts/quickstart starts it again, --reset removes it"
 }
 
 reset_all() {
@@ -119,5 +148,5 @@ reset_all() {
   stop_running hub
   stop_running dockerd
   rm -rf "$STATE" /run/coxswain
-  say "all of it is gone"
+  say "all of it is gone; Docker, Node and kubectl stay installed"
 }

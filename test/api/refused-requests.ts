@@ -12,8 +12,8 @@ export const REFUSED_REQUESTS: readonly Refusal[] = [
     'the body of the request was in an unknown format',
   ],
   [
-    'server-side apply',
-    ['PATCH', `${MAPS}/kept`, { body: {}, headers: { 'content-type': 'application/apply-patch+yaml' } }],
+    'server-side apply as CBOR',
+    ['PATCH', `${MAPS}/kept`, { body: {}, headers: { 'content-type': 'application/apply-patch+cbor' } }],
     415,
     'UnsupportedMediaType',
     'accepted media types include: application/json-patch+json',
@@ -131,7 +131,31 @@ export const REFUSED_REQUESTS: readonly Refusal[] = [
     ['GET', `${MAPS}?resourceVersion=99999999999`],
     504,
     'Timeout',
-    'Too large resource version',
+    'Timeout: Too large resource version: 99999999999, current: ',
+  ],
+  [
+    'watch list from a version of the future',
+    [
+      'GET',
+      `${MAPS}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=99999999999`,
+    ],
+    504,
+    'Timeout',
+    'Timeout: Too large resource version',
+  ],
+  [
+    'watch with a match',
+    ['GET', `${MAPS}?watch=1&resourceVersionMatch=NotOlderThan`],
+    422,
+    'Invalid',
+    'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+  ],
+  [
+    'list with initial events',
+    ['GET', `${MAPS}?sendInitialEvents=true`],
+    422,
+    'Invalid',
+    'sendInitialEvents: Forbidden: sendInitialEvents is forbidden for list',
   ],
   [
     'match without version',

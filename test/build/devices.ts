@@ -29,7 +29,7 @@ export async function openFleet(clock: Clock = systemClock): Promise<Fleet> {
     authority,
     identity: async (name) => {
       const keyPem = newPrivateKeyPem();
-      return { keyPem, certPem: await authority.signNodeCsr(await buildNodeCsr(keyPem, name), name) };
+      return { keyPem, certPem: await authority.signNodeCsr(buildNodeCsr(keyPem, name), name) };
     },
     device: (port, name, { keyPem, certPem }, over = {}) =>
       connect(`mqtts://127.0.0.1:${port}`, {

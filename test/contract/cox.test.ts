@@ -130,6 +130,14 @@ spec(
       for (const line of out.split('\n')) assert.ok(line.length <= 80, `${line.length}: ${line}`);
     });
 
+    it('gives the programs beside it their help', async () => {
+      const texts = await Promise.all([cox('hub', '--help'), cox('help', 'agent')]);
+      for (const { out } of texts) {
+        assert.match(out, 'Examples\n');
+        for (const line of out.split('\n')) assert.ok(line.length <= 80, `${line.length}: ${line}`);
+      }
+    });
+
     it('prints and merges the kubeconfig', async () => {
       assert.is((await cox('kubeconfig')).out.trim(), kubeconfig);
       const target = join(dir, 'own');
@@ -218,7 +226,7 @@ spec(
         method: 'POST',
         trust: { pinned: fleet.authority.caPem },
         identity,
-        body: JSON.stringify({ csr: await buildNodeCsr(newPrivateKeyPem(), 'w8') }),
+        body: JSON.stringify({ csr: buildNodeCsr(newPrivateKeyPem(), 'w8') }),
         timeoutMs: 5_000,
         nowMs: 0,
       });

@@ -64,7 +64,7 @@ async function world(): Promise<World> {
   };
 }
 
-const csrFor = (name: string): Promise<string> => buildNodeCsr(newPrivateKeyPem(), name);
+const csrFor = (name: string): string => buildNodeCsr(newPrivateKeyPem(), name);
 const readyNode = (name: string): Parameters<FewObjects['create']>[1] =>
   ({ metadata: { name }, spec: {}, status: { conditions: [{ type: 'Ready', status: 'True' }] } }) as never;
 
@@ -76,7 +76,7 @@ spec(
       const bearer = await w.token();
       const { code, body } = await w.ask('/join', {
         bearer,
-        body: { nodeName: 'w1', csr: await csrFor('other') },
+        body: { nodeName: 'w1', csr: csrFor('other') },
       });
       assert.is(code, 200);
       assert.equal(subjectOf(body.certificate), {
@@ -88,7 +88,7 @@ spec(
         [body.cluster, body.mqtt, body.api],
         [w.authority.clusterId, addresses.mqtt, addresses.api],
       );
-      const second = await w.ask('/join', { bearer, body: { nodeName: 'w2', csr: await csrFor('w2') } });
+      const second = await w.ask('/join', { bearer, body: { nodeName: 'w2', csr: csrFor('w2') } });
       assert.is(second.code, 401);
       assert.match(second.body.message ?? '', 'cox token create');
     });
@@ -97,7 +97,7 @@ spec(
       const w = await world();
       const bearer = await w.token();
       const bodies = await Promise.all(
-        [1, 2, 3, 4, 5].map(async (i) => ({ nodeName: `w${i}`, csr: await csrFor(`w${i}`) })),
+        [1, 2, 3, 4, 5].map(async (i) => ({ nodeName: `w${i}`, csr: csrFor(`w${i}`) })),
       );
       const answers = await Promise.all(bodies.map((body) => w.ask('/join', { bearer, body })));
       assert.equal(answers.map((a) => a.code).sort(), [200, 401, 401, 401, 401]);
@@ -106,7 +106,7 @@ spec(
     it('repeats a lost answer to the same key only', async () => {
       const w = await world();
       const bearer = await w.token();
-      const body = { nodeName: 'w1', csr: await csrFor('w1') };
+      const body = { nodeName: 'w1', csr: csrFor('w1') };
       const first = await w.ask('/join', { bearer, body });
       assert.equal(await w.ask('/join', { bearer, body }), first);
       await w.clock.advance(1 * DAY_MS);
@@ -116,7 +116,7 @@ spec(
     it('refuses bad tokens, names, bodies, and keeps the token for the next try', async () => {
       const w = await world();
       const bearer = await w.token();
-      const csr = await csrFor('w1');
+      const csr = csrFor('w1');
       const cases = [
         [{ bearer: 'x', body: { nodeName: 'w1', csr } }, 401],
         [{ bearer: 'abcdef.0123456789abcdef', body: { nodeName: 'w1', csr } }, 401],
@@ -136,7 +136,7 @@ spec(
       const w = await world();
       const bearer = await w.token(60_000);
       await w.clock.advance(1 * DAY_MS);
-      const answer = await w.ask('/join', { bearer, body: { nodeName: 'w1', csr: await csrFor('w1') } });
+      const answer = await w.ask('/join', { bearer, body: { nodeName: 'w1', csr: csrFor('w1') } });
       assert.match(answer.body.message ?? '', 'expired');
       const store = { view: w.objects, client: w.objects, clock: w.clock };
       assert.is(await removeExpiredTokens(store), 1);
@@ -147,7 +147,7 @@ spec(
       const w = await world();
       await w.objects.create('Node', readyNode('w1') as never);
       const bearer = await w.token();
-      const body = { nodeName: 'w1', csr: await csrFor('w1') };
+      const body = { nodeName: 'w1', csr: csrFor('w1') };
       const taken = await w.ask('/join', { bearer, body });
       assert.is(taken.code, 409);
       assert.match(taken.body.message ?? '', '--replace');
@@ -160,7 +160,7 @@ spec(
 
     it('slows down guessing without stopping good tokens', async () => {
       const w = await world();
-      const csr = await csrFor('w1');
+      const csr = csrFor('w1');
       const body = { nodeName: 'w1', csr };
       const codes: number[] = [];
       for (let i = 0; i < 30; i++)
@@ -173,9 +173,9 @@ spec(
     it('renews an expired certificate for its holder, 400 days off', async () => {
       const w = await world();
       const bearer = await w.token();
-      const joined = await w.ask('/join', { bearer, body: { nodeName: 'w1', csr: await csrFor('w1') } });
+      const joined = await w.ask('/join', { bearer, body: { nodeName: 'w1', csr: csrFor('w1') } });
       await w.clock.advance(400 * DAY_MS);
-      const body = { csr: await csrFor('w9') };
+      const body = { csr: csrFor('w9') };
       const renewed = await w.ask('/renew', { peer: joined.body.certificate, body });
       assert.is(renewed.code, 200);
       assert.is(subjectOf(renewed.body.certificate).commonName, 'system:node:w1');
@@ -185,7 +185,7 @@ spec(
       assert.is((await w.ask('/renew', { peer: admin.certPem, body })).code, 401);
       const clock = w.clock;
       const foreign = await openAuthority(join(dir, 'foreign'), { hosts: [], clock, log: silentLogger });
-      const stranger = await foreign.signNodeCsr(await csrFor('w1'), 'w1');
+      const stranger = await foreign.signNodeCsr(csrFor('w1'), 'w1');
       assert.is((await w.ask('/renew', { peer: stranger, body })).code, 401);
     });
 

@@ -131,7 +131,6 @@ if (canRunEngine()) {
             desiredPod('neverpull', {
               containers: [container({ image: 'none:1', imagePullPolicy: 'Never' })],
             }),
-            desiredPod('norange', { containers: [container()] }),
           ],
         });
         const reason = (pod: string): string | undefined =>
@@ -143,6 +142,11 @@ if (canRunEngine()) {
         await world.wait('RunContainerError', () => reason('noprogram') === 'RunContainerError');
         await world.wait('ImagePullBackOff', () => reason('noimage') === 'ImagePullBackOff');
         await world.wait('ErrImageNeverPull', () => reason('neverpull') === 'ErrImageNeverPull');
+        world.desire({
+          pods: [desiredPod('noconfig', { containers: [container({ env })] })],
+          configMaps: { 'default/none': { x: '1' } },
+        });
+        await world.waitReady('noconfig');
       });
 
       it('hands devices of the node on, and holds a container to its security settings', async () => {

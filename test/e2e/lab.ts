@@ -6,11 +6,15 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const script = `${root}scripts/lab`;
 
-/** How to make a lab. `bare` brings up hosts and engines only; `env` takes the LAB_ variables of scripts/lab. */
+/**
+ * How to make a lab. `bare` brings up hosts and engines only; `env` takes the LAB_ variables of scripts/lab; `alone` is for tests
+ * that count every node or break the hub: such a lab is never shared.
+ */
 export interface LabOptions {
   readonly workers: number;
   readonly name: string;
   readonly bare?: boolean;
+  readonly alone?: boolean;
   readonly env?: Readonly<Record<string, string>>;
 }
 
@@ -188,10 +192,10 @@ export class Lab {
 
 /**
  * Brings a lab up. With COX_LAB set to the name of a running lab that one is completed and shared, and `stop` leaves it; a
- * bare lab is never shared. Otherwise the name is made this checkout's own, and a broken earlier run is cleared first.
+ * bare lab, or one to be alone in, is never shared. Otherwise the name is made this checkout's own, and a broken earlier run is cleared first.
  */
 export async function startLab(options: LabOptions): Promise<Lab> {
-  const running = options.bare ? undefined : process.env['COX_LAB'];
+  const running = options.bare || options.alone ? undefined : process.env['COX_LAB'];
   const own = `${options.name}-${createHash('sha256').update(root).digest('hex').slice(0, 6)}`;
   const name = running ?? own;
   const env = { ...options.env, LAB_NAME: name, ...(options.bare ? { LAB_NO_COXSWAIN: '1' } : {}) };

@@ -1,12 +1,16 @@
 import * as assert from 'uvu/assert';
+import type { HistoryLimits } from '../../../../hub/store/history.ts';
 import { PageExpired } from '../../../../hub/store/list-pages.ts';
 import type { Store } from '../../../../hub/store/store.ts';
 import { ApiError } from '../../../../protocol/status.ts';
 import { memoryStore, named } from '../../../build/store.ts';
 import { spec } from '../../../spec.ts';
 
-async function withMaps(names: readonly string[]): Promise<Awaited<ReturnType<typeof memoryStore>>> {
-  const made = await memoryStore();
+async function withMaps(
+  names: readonly string[],
+  history?: HistoryLimits,
+): Promise<Awaited<ReturnType<typeof memoryStore>>> {
+  const made = await memoryStore(history === undefined ? {} : { history });
   for (const namespace of ['a', 'a-b', 'b'])
     await made.store.createObject('Namespace', { metadata: { name: namespace } });
   for (const full of names) {
@@ -112,9 +116,10 @@ spec('Store.listPage', (it) => {
   });
 
   it('says Expired for a list let go of, with a token that goes on in the newest state', async () => {
-    const { store, clock } = await withMaps(['a/1', 'a/2', 'a/3']);
+    const { store, clock } = await withMaps(['a/1', 'a/2', 'a/3'], { changes: 1, bytes: 1_000_000 });
     const page = store.listPage('ConfigMap', { limit: 1 });
     await store.deleteObject('ConfigMap', 'a', '2');
+    await store.createObject('ConfigMap', named('4', {}, { namespace: 'a' }));
     await clock.advance(5 * 60_000);
     assert.is(clock.pending, 0);
     try {
@@ -125,8 +130,30 @@ spec('Store.listPage', (it) => {
       const expired = error as PageExpired;
       assert.equal([expired.code, expired.toStatus().metadata.continue], [410, expired.continueToken]);
       const rest = store.listPage('ConfigMap', { limit: 5, continueToken: expired.continueToken });
-      assert.equal(names(rest.items), ['a/3']);
+      assert.equal(names(rest.items), ['a/3', 'a/4']);
     }
+  });
+
+  it('makes a list let go of anew while the past is known', async () => {
+    const { store, clock } = await withMaps(['a/1', 'a/2', 'a/3']);
+    const page = store.listPage('ConfigMap', { limit: 1 });
+    await store.deleteObject('ConfigMap', 'a', '2');
+    await clock.advance(5 * 60_000);
+    const rest = store.listPage('ConfigMap', { limit: 5, continueToken: page.continueToken ?? '' });
+    assert.equal([names(rest.items), rest.revision], [['a/2', 'a/3'], page.revision]);
+  });
+
+  it('reads a version of the past exactly', async () => {
+    const { store } = await withMaps(['a/1', 'b/2']);
+    const { revision, items } = store.listPage('ConfigMap', {});
+    await store.deleteObject('ConfigMap', 'b', '2');
+    const changed = { ...named('1', {}, { namespace: 'a' }), data: { x: 'y' } };
+    await store.updateObject('ConfigMap', changed);
+    await store.createObject('ConfigMap', named('0', {}, { namespace: 'a' }));
+    const past = store.listPage('ConfigMap', { revision });
+    assert.equal([past.items, past.revision], [items, revision]);
+    const page = store.listPage('ConfigMap', { revision, namespace: 'a', limit: 1 });
+    assert.equal([names(page.items), page.continueToken], [['a/1'], undefined]);
   });
 
   it('refuses a token that is none', async () => {
