@@ -220,7 +220,7 @@ export class Hub {
 
   /** Every pod, whoever makes it, gets the tolerations of its namespace or of the hub. */
   #admit(object: KubeObject, newest: NewestObject): void {
-    if (object.kind !== 'Pod') return;
+    if (object.kind !== 'Pod' || object.apiVersion !== 'v1') return;
     const namespace = newest('Namespace', '', object.metadata.namespace ?? '');
     const defaults = { ...ADMIT_DEFAULTS, unreachableSeconds: this.#o.tolerationSeconds };
     admitPod(object as Pod, namespace as Namespace | undefined, defaults);

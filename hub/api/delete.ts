@@ -22,7 +22,7 @@ export async function remove(context: ApiContext, exchange: Exchange, target: Ta
   const { spec, namespace, name } = target;
   const { object, removed } = await context.store.deleteObject(idOf(spec), namespace, name, options);
   // Kubernetes answers pods with the object in any case, and clients read the grace period from it.
-  if (!removed || spec.kind === 'Pod') return { object };
+  if (!removed || idOf(spec) === 'Pod') return { object };
   const details = {
     name: object.metadata.name,
     ...(spec.group === '' ? {} : { group: spec.group }),
