@@ -27,11 +27,16 @@ const OID = {
  * X.509 library would be a quarter of what a device installs and 12 MB of its memory. Throws on a key that is none.
  */
 export function buildNodeCsr(keyPem: string, nodeName: string): string {
+  return buildCsr(keyPem, nodeCommonName(nodeName), [NODES_GROUP]);
+}
+
+/** As `buildNodeCsr`, for any subject. */
+export function buildCsr(keyPem: string, commonName: string, organisations: readonly string[]): string {
   const key = createPrivateKey(keyPem);
   const subject = der(
     TAG.sequence,
-    nameEntry(OID.organisation, NODES_GROUP),
-    nameEntry(OID.commonName, nodeCommonName(nodeName)),
+    ...organisations.map((name) => nameEntry(OID.organisation, name)),
+    nameEntry(OID.commonName, commonName),
   );
   const publicKey = createPublicKey(key).export({ type: 'spki', format: 'der' });
   const info = der(TAG.sequence, der(TAG.integer, Buffer.of(0)), subject, publicKey, der(TAG.attributes));

@@ -27,6 +27,8 @@ export interface ContainerContext {
   readonly podIp: string | undefined;
   /** The sandbox whose namespaces are shared; absent when the container owns them. */
   readonly sandboxId?: string;
+  /** Of an ephemeral container: whose network, and whose processes, it shares. */
+  readonly joins?: { readonly networkId: string; readonly processesId?: string };
   /** Resolver of the node for `ClusterFirst`, and the cluster's search domains; absent: the engine's own. */
   readonly dns?: DnsChoice;
   /** False when the kernel has no memory controller: limits are then left out. */
@@ -46,7 +48,7 @@ export function containerConfig(
   const refusal = refuseRoot(pod.spec, container, context.imageUser);
   if (refusal !== undefined) return { ok: false, message: refusal };
   const words = (list: readonly string[]): string[] => list.map((word) => expand(word, context.env));
-  const own = context.sandboxId === undefined;
+  const own = context.sandboxId === undefined && context.joins === undefined;
   const shared = sharedNamespaces(pod, context);
   const user = userOf(pod.spec, container, context.imageUser);
   return {
@@ -129,12 +131,21 @@ function sharedNamespaces(
   context: ContainerContext,
 ): Pick<ContainerSpec, 'network' | 'pid' | 'ipc'> {
   const { spec } = pod;
-  const { sandboxId } = context;
+  const { sandboxId, joins } = context;
   const pid: NamespaceChoice = spec.hostPID
     ? 'host'
-    : spec.shareProcessNamespace && sandboxId !== undefined
-      ? { join: sandboxId }
-      : 'private';
+    : joins?.processesId !== undefined
+      ? { join: joins.processesId }
+      : spec.shareProcessNamespace && sandboxId !== undefined
+        ? { join: sandboxId }
+        : 'private';
+  // The one container of a pod keeps its shared memory to itself.
+  if (joins !== undefined && sandboxId === undefined)
+    return {
+      network: spec.hostNetwork ? { kind: 'host' } : { kind: 'join', containerId: joins.networkId },
+      pid,
+      ipc: spec.hostIPC ? 'host' : 'private',
+    };
   if (sandboxId === undefined)
     return { network: networkOf(spec, context.podIp), pid, ipc: spec.hostIPC ? 'host' : 'private' };
   return {

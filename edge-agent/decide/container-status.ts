@@ -44,7 +44,12 @@ export function containerStatus(view: PodView, planned: PlannedContainer): Conta
   const last = state.terminated === undefined ? (ended ?? before) : before;
   const running = current?.state === 'running' ? runOf(view, current) : undefined;
   const doneInit = planned.role === 'init' && !planned.sidecar && current?.exitCode === 0;
-  const ready = planned.role === 'init' && !planned.sidecar ? doneInit : isReady(planned, running);
+  const ready =
+    planned.role === 'ephemeral'
+      ? false
+      : planned.role === 'init' && !planned.sidecar
+        ? doneInit
+        : isReady(planned, running);
   return {
     name,
     state,

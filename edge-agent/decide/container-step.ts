@@ -1,6 +1,6 @@
 import { type ContainerView, newest } from './container.ts';
 import { type ContainerMemory, containerMemory } from './pod-memory.ts';
-import { type PlannedContainer, restartRule, restartsAfter } from './pod-shape.ts';
+import { needsSandbox, type PlannedContainer, restartRule, restartsAfter } from './pod-shape.ts';
 import {
   act,
   BLOCKED,
@@ -11,6 +11,7 @@ import {
   type PodView,
   runOf,
   type Step,
+  sandboxOf,
 } from './pod-view.ts';
 import { restartAtMs } from './restart.ts';
 import { specHash } from './spec-hash.ts';
@@ -121,6 +122,37 @@ export function sidecarStep(view: PodView, planned: PlannedContainer): Step {
   if (step.step !== 'ok' || isInitialized(view)) return step;
   const container = newest(view.containers, planned.spec.name);
   return container !== undefined && runOf(view, container).started ? OK : BLOCKED;
+}
+
+/**
+ * Next step of an ephemeral container: made once, when the pod runs and what it is to join does; never made again, because whoever
+ * debugs has seen its end.
+ */
+export function ephemeralStep(view: PodView, planned: PlannedContainer): Step {
+  const container = newest(view.containers, planned.spec.name);
+  if (container !== undefined) return container.state === 'created' ? startStep(view, container) : OK;
+  const { attempts, unstarted } = containerMemory(view.memory, planned.spec.name);
+  if (attempts >= 0 && unstarted !== true) return OK;
+  const { network, processes } = joinedBy(view, planned);
+  const joined = processes === undefined ? [network] : [network, processes];
+  if (!isInitialized(view) || joined.some((c) => c?.state !== 'running')) return BLOCKED;
+  return createStep(view, planned);
+}
+
+/**
+ * Whose namespaces an ephemeral container joins: the network of the pod's sandbox, or of the container that has its place; the processes
+ * of the container it debugs, which may be missing.
+ */
+export function joinedBy(
+  view: Pick<PodView, 'pod' | 'containers'>,
+  planned: PlannedContainer,
+): { readonly network: ContainerView | undefined; readonly processes?: ContainerView | undefined } {
+  const { spec } = view.pod;
+  const owner = spec.containers[0]?.name ?? '';
+  const network = needsSandbox(spec) ? sandboxOf(view.containers) : newest(view.containers, owner);
+  return planned.debugs === undefined
+    ? { network }
+    : { network, processes: newest(view.containers, planned.debugs) };
 }
 
 /** How the pod's main containers ended for good, once all of them have; undefined while any runs or will run again. */

@@ -1,7 +1,10 @@
 /** What the agent knows of a container, whatever the engine; and the labels that let a restarted agent know it again. */
 
-/** `init` runs to its end before the others (a sidecar is an init that stays); `sandbox` owns a pod's network namespace. */
-export type ContainerRole = 'app' | 'init' | 'sandbox';
+/**
+ * `init` runs to its end before the others (a sidecar is an init that stays); `ephemeral` was added to a running pod to look into it;
+ * `sandbox` owns a pod's network namespace.
+ */
+export type ContainerRole = 'app' | 'init' | 'ephemeral' | 'sandbox';
 
 export type ContainerState = 'created' | 'running' | 'exited';
 
@@ -82,7 +85,7 @@ export function writeLabels(identity: Identity): Record<string, string> {
   };
 }
 
-const ROLES: readonly string[] = ['app', 'init', 'sandbox'] satisfies ContainerRole[];
+const ROLES: readonly string[] = ['app', 'init', 'ephemeral', 'sandbox'] satisfies ContainerRole[];
 const isRole = (text: string | undefined): text is ContainerRole => ROLES.includes(text ?? '');
 
 /** Identity from labels; undefined when they are not ours or damaged, so that such a container is left alone. */

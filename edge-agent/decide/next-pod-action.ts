@@ -1,6 +1,6 @@
 import type { ContainerView } from './container.ts';
 import { newest } from './container.ts';
-import { appStep, initStep, nextAttempt, podOutcome, sidecarStep } from './container-step.ts';
+import { appStep, ephemeralStep, initStep, nextAttempt, podOutcome, sidecarStep } from './container-step.ts';
 import { containerMemory, SANDBOX } from './pod-memory.ts';
 import { needsSandbox, type PlannedContainer, plannedContainers } from './pod-shape.ts';
 import {
@@ -213,6 +213,11 @@ function containersStep(view: PodView, planned: readonly PlannedContainer[]): St
     if (step.step === 'act') return step;
     waiting.push(step);
     if (isStarting(view, app)) break;
+  }
+  for (const ephemeral of planned.filter((p) => p.role === 'ephemeral')) {
+    const step = ephemeralStep(view, ephemeral);
+    if (step.step === 'act') return step;
+    waiting.push(step);
   }
   return combine(waiting);
 }

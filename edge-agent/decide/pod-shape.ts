@@ -4,13 +4,15 @@ import { bytesOf, cpuMilli } from '../../protocol/quantity.ts';
 /** A container of the spec with the part it plays. A sidecar is an init container that stays. */
 export interface PlannedContainer {
   readonly spec: Container;
-  readonly role: 'app' | 'init';
+  readonly role: 'app' | 'init' | 'ephemeral';
   readonly sidecar: boolean;
+  /** Of an ephemeral container: whose processes it sees. */
+  readonly debugs?: string;
 }
 
 export type RestartRule = 'Always' | 'OnFailure' | 'Never';
 
-/** Init containers in their order, then the others in theirs. */
+/** Init containers in their order, then the others in theirs, then the ephemeral ones. */
 export function plannedContainers(spec: PodSpec): PlannedContainer[] {
   return [
     ...(spec.initContainers ?? []).map((c) => ({
@@ -19,6 +21,12 @@ export function plannedContainers(spec: PodSpec): PlannedContainer[] {
       sidecar: c.restartPolicy === 'Always',
     })),
     ...spec.containers.map((c) => ({ spec: c, role: 'app' as const, sidecar: false })),
+    ...(spec.ephemeralContainers ?? []).map((c) => ({
+      spec: c,
+      role: 'ephemeral' as const,
+      sidecar: false,
+      ...(c.targetContainerName ? { debugs: c.targetContainerName } : {}),
+    })),
   ];
 }
 
@@ -33,6 +41,7 @@ export function needsSandbox(spec: PodSpec): boolean {
 
 /** When a container that ended is started again; init containers of an `Always` pod must only succeed once. */
 export function restartRule(spec: PodSpec, planned: PlannedContainer): RestartRule {
+  if (planned.role === 'ephemeral') return 'Never';
   if (planned.sidecar) return 'Always';
   const policy = spec.restartPolicy ?? 'Always';
   return planned.role === 'init' && policy === 'Always' ? 'OnFailure' : policy;
@@ -50,7 +59,8 @@ const amount = (list: Amounts | undefined, name: 'cpu' | 'memory'): number =>
 
 /** Kubernetes' class of service: https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/ */
 export function qosClass(spec: PodSpec): NonNullable<PodStatus['qosClass']> {
-  const all = plannedContainers(spec).map((p) => p.spec.resources);
+  const counted = plannedContainers(spec).filter((p) => p.role !== 'ephemeral');
+  const all = counted.map((p) => p.spec.resources);
   const any = all.some((r) => COMPUTE.some((n) => amount(r?.requests, n) > 0 || amount(r?.limits, n) > 0));
   if (!any) return 'BestEffort';
   const guaranteed = all.every((r) =>

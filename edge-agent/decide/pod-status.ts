@@ -44,9 +44,10 @@ export function finalStatus(
 
 function liveStatus(view: PodView, context: StatusContext): PodStatus {
   const planned = plannedContainers(view.pod.spec);
-  const statuses = (role: 'app' | 'init'): ContainerStatus[] =>
+  const statuses = (role: PlannedContainer['role']): ContainerStatus[] =>
     planned.filter((p) => p.role === role).map((p) => containerStatus(view, p));
   const inits = statuses('init');
+  const ephemerals = statuses('ephemeral');
   const podIp = view.pod.spec.hostNetwork === true ? context.hostIp : view.memory.ip;
   const status: PodStatus = {
     phase: phaseOf(view, planned),
@@ -57,6 +58,7 @@ function liveStatus(view: PodView, context: StatusContext): PodStatus {
     qosClass: qosClass(view.pod.spec),
     ...(inits.length > 0 ? { initContainerStatuses: inits } : {}),
     containerStatuses: statuses('app'),
+    ...(ephemerals.length > 0 ? { ephemeralContainerStatuses: ephemerals } : {}),
   };
   return { ...status, conditions: conditions(view, context, status.phase ?? 'Pending', status) };
 }

@@ -80,6 +80,7 @@ export class EventRecorder {
 }
 
 function fieldPath(pod: DesiredPod, container: string): string {
-  const isInit = pod.spec.initContainers?.some((c) => c.name === container) === true;
-  return `spec.${isInit ? 'initContainers' : 'containers'}{${container}}`;
+  const lists = ['initContainers', 'ephemeralContainers'] as const;
+  const list = lists.find((name) => pod.spec[name]?.some((c) => c.name === container));
+  return `spec.${list ?? 'containers'}{${container}}`;
 }

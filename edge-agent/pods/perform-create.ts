@@ -3,9 +3,10 @@ import { type ContainerView, newest, writeLabels } from '../decide/container.ts'
 import { containerConfig, sandboxConfig } from '../decide/container-config.ts';
 import type { ContainerSpec } from '../decide/container-spec.ts';
 import { terminatedState } from '../decide/container-status.ts';
+import { joinedBy } from '../decide/container-step.ts';
 import { resolveEnv } from '../decide/env.ts';
 import { containerMemory, SANDBOX, withContainer } from '../decide/pod-memory.ts';
-import { needsSandbox } from '../decide/pod-shape.ts';
+import { needsSandbox, type PlannedContainer } from '../decide/pod-shape.ts';
 import { type PodAction, plannedOf, sandboxOf } from '../decide/pod-view.ts';
 import { afterRestart } from '../decide/restart.ts';
 import { isRuntimeError, type RuntimeError } from '../decide/runtime-error.ts';
@@ -55,6 +56,7 @@ async function appSpec(tools: Tools, cell: PodCell, action: CreateAction): Promi
   if (!engine.memoryLimits && planned.spec.resources?.limits?.['memory'] !== undefined)
     tellNoMemoryLimit(tools, cell);
   const sandbox = needsSandbox(cell.pod.spec) ? sandboxOf(tools.observer.containersOf(cell.uid)) : undefined;
+  const joins = joinsOf(tools, cell, planned);
   const result = containerConfig(cell.pod, planned.spec, {
     name: engineName(cell, action),
     labels: labelsFor(cell, action, specHash(planned.spec)),
@@ -71,6 +73,7 @@ async function appSpec(tools: Tools, cell: PodCell, action: CreateAction): Promi
     devices: volumes.devices,
     podIp: cell.memory.ip,
     ...(sandbox === undefined ? {} : { sandboxId: sandbox.id }),
+    ...(joins === undefined ? {} : { joins }),
     ...(tools.node.dns === undefined ? {} : { dns: tools.node.dns }),
     memoryLimits: engine.memoryLimits,
     cpuLimits: engine.cpuLimits,
@@ -79,6 +82,18 @@ async function appSpec(tools: Tools, cell: PodCell, action: CreateAction): Promi
   });
   if (!result.ok) throw new ConfigError(result.message);
   return result.value;
+}
+
+function joinsOf(
+  tools: Tools,
+  cell: PodCell,
+  planned: PlannedContainer,
+): { networkId: string; processesId?: string } | undefined {
+  if (planned.role !== 'ephemeral') return undefined;
+  const containers = tools.observer.containersOf(cell.uid);
+  const { network, processes } = joinedBy({ pod: cell.pod, containers }, planned);
+  if (network === undefined) throw new ConfigError('the pod has no running container to join');
+  return { networkId: network.id, ...(processes === undefined ? {} : { processesId: processes.id }) };
 }
 
 function tellNoMemoryLimit(tools: Tools, cell: PodCell): void {

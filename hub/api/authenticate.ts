@@ -11,18 +11,25 @@ const AUTHENTICATED = 'system:authenticated';
 /** Subprotocol by which browsers hand a bearer token to a WebSocket. */
 export const BEARER_PROTOCOL = 'base64url.bearer.authorization.k8s.io.';
 
+/** Users of open connections: a certificate cannot change within one, and reading it costs more than a small request. */
+export type CertifiedUsers = WeakMap<object, User>;
+
 /**
  * Finds out who asks: a bearer token when one is sent, else a client certificate our authority signed.
  * Rejects with `Unauthorized` when there is neither, or the token is nobody's.
  */
-export async function authenticate(request: IncomingMessage, tokens: TokenLookup): Promise<User> {
+export async function authenticate(
+  request: IncomingMessage,
+  tokens: TokenLookup,
+  certified: CertifiedUsers,
+): Promise<User> {
   const token = bearerToken(request) ?? socketToken(request);
   if (token !== undefined) {
     const user = token === '' ? undefined : await tokens(token);
     if (user === undefined) throw unauthorized();
     return withGroup(user);
   }
-  const user = certificateUser(request.socket as Partial<TLSSocket>);
+  const user = certificateUser(request.socket as Partial<TLSSocket>, certified);
   if (user === undefined) throw unauthorized();
   return user;
 }
@@ -61,12 +68,16 @@ export function peerCertificate(request: IncomingMessage): Buffer | undefined {
 }
 
 /** `authorized` is Node's word that the chain leads to our authority and is in date. */
-function certificateUser(socket: Partial<TLSSocket>): User | undefined {
+function certificateUser(socket: Partial<TLSSocket>, certified: CertifiedUsers): User | undefined {
   if (socket.authorized !== true || socket.getPeerCertificate === undefined) return undefined;
+  const known = certified.get(socket);
+  if (known !== undefined) return known;
   const { subject } = socket.getPeerCertificate();
   const [name] = listOf(subject?.CN);
   if (name === undefined || name === '') return undefined;
-  return withGroup({ name, groups: listOf(subject.O) });
+  const user = withGroup({ name, groups: listOf(subject.O) });
+  certified.set(socket, user);
+  return user;
 }
 
 /** A repeated attribute comes as an array, whatever the types of Node say. */

@@ -28,7 +28,9 @@ export async function readBody(request: IncomingMessage, limitBytes = MAX_BODY_B
     });
     request.on('end', () => resolve(Buffer.concat(chunks)));
     request.on('error', (error) => reject(aborted(error)));
-    request.on('close', () => reject(aborted(undefined)));
+    request.on('close', () => {
+      if (!request.complete) reject(aborted(undefined));
+    });
   });
 }
 

@@ -9,9 +9,12 @@ import { type Answer, type Exchange, STREAMED } from './exchange.ts';
 import { chooseContainer } from './pod-containers.ts';
 import type { PodStream, StreamRequest } from './ports.ts';
 import { flag } from './query.ts';
+import { acceptSpdyChannels } from './spdy-channels.ts';
+import { asksForSpdy } from './spdy-upgrade.ts';
 import { execStatus } from './stream-end.ts';
 
-const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
+const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v4.base64.channel.k8s.io'];
+const SPDY_PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io'];
 /** kubectl registers its streams only after the handshake and throws away what comes earlier. */
 const HOLD_BACK_MS = 50;
 const STDIN = 0;
@@ -21,7 +24,7 @@ const ERROR = 3;
 const RESIZE = 4;
 const CLOSE = 255;
 
-/** Answers `pods/x/exec` and `pods/x/attach`: bridges a WebSocket to a stream of the pod's device. */
+/** Answers `pods/x/exec` and `pods/x/attach`: bridges a WebSocket or a SPDY session to a stream of the pod's device. */
 export async function execOrAttach(
   context: ApiContext,
   exchange: Exchange,
@@ -35,9 +38,7 @@ export async function execOrAttach(
     throw new ApiError('BadRequest', `pod ${pod.metadata.name} does not have a host assigned`);
   if (exchange.upgrade === undefined) throw new ApiError('BadRequest', 'Upgrade request required');
   const bridge = new Bridge();
-  const fromClient = { onMessage: bridge.onMessage, onClose: bridge.onSocketClosed };
-  const socket = await acceptChannels(exchange, PROTOCOLS, fromClient, context.clock);
-  bridge.hold(socket, sleep(context.clock, HOLD_BACK_MS));
+  await accept(context, exchange, request, bridge);
   // kubectl takes a close without a Status for success, and nobody knows how this command ends.
   const cutOff: StreamEnd = { reason: 'ServiceUnavailable', message: 'the hub is stopping' };
   exchange.closed.addEventListener('abort', () => bridge.onEnded(cutOff), { once: true });
@@ -51,6 +52,30 @@ export async function execOrAttach(
     bridge.onEnded({ reason: 'InternalError', message });
   }
   return STREAMED;
+}
+
+async function accept(
+  context: ApiContext,
+  exchange: Exchange,
+  { exec }: StreamRequest,
+  bridge: Bridge,
+): Promise<void> {
+  const { clock, log } = context;
+  const fromClient = { onMessage: bridge.onMessage, onClose: bridge.onSocketClosed };
+  if (!asksForSpdy(exchange)) {
+    const socket = await acceptChannels(exchange, PROTOCOLS, fromClient, clock);
+    bridge.hold(socket, sleep(clock, HOLD_BACK_MS));
+    return;
+  }
+  const channels = new Map([['error', ERROR]]);
+  if (exec?.stdin === true) channels.set('stdin', STDIN);
+  if (exec?.stdout === true) channels.set('stdout', STDOUT);
+  if (exec?.stderr === true) channels.set('stderr', STDERR);
+  if (exec?.tty === true) channels.set('resize', RESIZE);
+  const protocols = SPDY_PROTOCOLS;
+  const options = { protocols, channels, lines: 'resize', endChannel: CLOSE, clock, log };
+  // A client that waits for all its streams to be answered has registered them.
+  bridge.hold(await acceptSpdyChannels(exchange, fromClient, options), Promise.resolve());
 }
 
 function streamRequest(query: URLSearchParams, pod: Pod, kind: 'exec' | 'attach'): StreamRequest {

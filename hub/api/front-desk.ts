@@ -40,7 +40,7 @@ export class FrontDesk {
 
   /** Tells every request under way to come to its end. */
   endAll(): void {
-    for (const controller of this.#open) controller.abort();
+    for (const controller of this.#open) controller.abort('stopping');
   }
 
   /** Closes connections that have changed protocols and are no longer the listener's. */
@@ -57,7 +57,8 @@ export class FrontDesk {
     this.#open.add(controller);
     (upgrade?.socket ?? response).on('close', () => {
       this.#open.delete(controller);
-      controller.abort();
+      // A reason of its own: the default one is an exception, stack and all, made for every request.
+      controller.abort('closed');
     });
     // A write to a client that has gone; 'close' follows and ends what was under way.
     response.on('error', () => response.destroy());

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { authenticate } from './authenticate.ts';
+import { authenticate, type CertifiedUsers } from './authenticate.ts';
 import { forbidden } from './authorize.ts';
 import { impersonation } from './impersonate.ts';
 import type { Authorize, TokenLookup, User } from './ports.ts';
@@ -18,8 +18,9 @@ export function identifier(
   tokens: TokenLookup,
   authorize: Authorize,
 ): (request: IncomingMessage) => Promise<Identity> {
+  const certified: CertifiedUsers = new WeakMap();
   return async (request) => {
-    const user = await authenticate(request, tokens);
+    const user = await authenticate(request, tokens, certified);
     const wanted = impersonation(request);
     if (wanted === undefined) return { user };
     for (const attributes of wanted.demands)

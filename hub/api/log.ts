@@ -6,9 +6,11 @@ import type { StreamEnd } from '../../protocol/wire/frames.ts';
 import type { LogRequest } from '../../protocol/wire/messages.ts';
 import { type ApiContext, existing, methodNotAllowed, type Target } from './context.ts';
 import { type Answer, type Exchange, STREAMED } from './exchange.ts';
+import { LogSocket } from './log-socket.ts';
 import { chooseContainer, demandLog } from './pod-containers.ts';
 import { count, flag } from './query.ts';
 import { streamError } from './stream-end.ts';
+import { asksForWebSocket } from './web-socket.ts';
 
 /** The head of a silent log goes out after this; until then a refusal of the device can still become a Status. */
 const HEAD_AFTER_MS = 1000;
@@ -21,7 +23,9 @@ export async function log(context: ApiContext, exchange: Exchange, target: Targe
   const container = chooseContainer(pod, exchange.query.get('container') ?? '');
   if ((pod.spec.nodeName ?? '') === '') return { text: '', type: 'text/plain' };
   demandLog(pod, container, request.previous === true);
-  const body = new LogBody(exchange.response);
+  const body = asksForWebSocket(exchange)
+    ? new LogSocket(exchange, context.clock)
+    : new LogBody(exchange.response);
   const stream = await context.streams.open(
     pod,
     { kind: 'log', container, log: request },
@@ -33,7 +37,7 @@ export async function log(context: ApiContext, exchange: Exchange, target: Targe
   };
   exchange.closed.addEventListener('abort', cut, { once: true });
   if (exchange.closed.aborted) cut();
-  const timer = context.clock.after(HEAD_AFTER_MS, () => body.start());
+  const timer = context.clock.after(HEAD_AFTER_MS, () => void body.start());
   await body.started.finally(() => timer.cancel());
   return STREAMED;
 }

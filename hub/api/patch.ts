@@ -65,12 +65,20 @@ function unsupported(types: readonly string[]): ApiError {
   );
 }
 
-/** Answers a PATCH of an object or of its status. */
+/** A patch of a subresource that is a part of the spec. */
+export interface NarrowPatch {
+  readonly subresource: string;
+  /** The state that counts of what the patch made of the present one. */
+  readonly narrow: (patched: KubeObject, current: KubeObject) => KubeObject;
+}
+
+/** Answers a PATCH of an object, of its status, or of another part of it. */
 export async function patch(
   context: ApiContext,
   exchange: Exchange,
   target: Target,
   part: Part,
+  only?: NarrowPatch,
 ): Promise<Answer> {
   const options = patchQuery(exchange.query);
   existing(context, target);
@@ -83,10 +91,12 @@ export async function patch(
     const body = { value: patched, duplicates: [] };
     const fields = checkFields(exchange, target.spec, body, options.fieldValidation);
     if (!fields.ok) throw unusable(fields.why);
-    return checked(target, current, fields.value as unknown as KubeObject);
+    const next = checked(target, current, fields.value as unknown as KubeObject);
+    return only === undefined ? next : only.narrow(next, current);
   };
   const { spec, namespace, name } = target;
-  const writer = writerOf(exchange, options.fieldManager, part === 'status' ? part : '');
+  const subresource = only?.subresource ?? (part === 'status' ? part : '');
+  const writer = writerOf(exchange, options.fieldManager, subresource);
   const { dryRun } = options;
   const updated = await context.store.modifyObject(idOf(spec), namespace, name, next, {
     part,

@@ -5,6 +5,7 @@ import { apply, isApply } from './apply.ts';
 import { type ApiContext, demand, methodNotAllowed, type Target } from './context.ts';
 import { remove, removeAll } from './delete.ts';
 import { noSuchPath } from './documents.ts';
+import { ephemeralContainers } from './ephemeral-containers.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { execOrAttach } from './exec.ts';
 import { GuardedStore } from './guarded-store.ts';
@@ -13,6 +14,8 @@ import { metricsAnswer } from './metrics-api.ts';
 import { patch } from './patch.ts';
 import type { ResourcePath } from './path.ts';
 import { bind, evict } from './pod-actions.ts';
+import { portForward } from './port-forward.ts';
+import { proxy } from './proxy.ts';
 import { listOptions } from './query.ts';
 import { get, list } from './read.ts';
 import { reviewAnswer } from './reviews.ts';
@@ -126,6 +129,7 @@ function part(
   subresource: string,
 ): Promise<Answer> | Answer {
   const { spec, path, name } = target;
+  if (subresource === 'proxy') return proxy(context, exchange, target);
   if (path.rest !== undefined) throw noSuchPath();
   const verb = exchange.method === 'POST' ? 'create' : VERBS[exchange.method];
   if (verb === undefined) throw methodNotAllowed();
@@ -169,6 +173,8 @@ const POD_ACTIONS: ReadonlyMap<string, PodAction> = new Map<string, PodAction>([
   ['log', log],
   ['exec', (context, exchange, target) => execOrAttach(context, exchange, target, 'exec')],
   ['attach', (context, exchange, target) => execOrAttach(context, exchange, target, 'attach')],
+  ['portforward', portForward],
+  ['ephemeralcontainers', ephemeralContainers],
   ['binding', posted(bind)],
   ['eviction', posted(evict)],
 ]);

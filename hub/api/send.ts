@@ -98,16 +98,17 @@ function write(
   headers: Readonly<Record<string, string>>,
 ): void {
   const { response } = exchange;
-  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
   // Node forgets this again once the answer is out.
-  if (bytes.length > LARGE_BYTES) response.setTimeout(STALL_MS);
+  if (length > LARGE_BYTES) response.setTimeout(STALL_MS);
   response.writeHead(code, {
     'Cache-Control': 'no-cache, private',
     'Content-Type': type,
-    ...(code === 304 ? {} : { 'Content-Length': bytes.length }),
+    ...(code === 304 ? {} : { 'Content-Length': length }),
     ...headers,
   });
-  response.end(code === 304 ? undefined : bytes);
+  // A text goes out together with the head, in one record.
+  response.end(code === 304 ? undefined : body);
 }
 
 /** A header must hold visible ASCII: everything else is escaped. */

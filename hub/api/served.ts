@@ -35,9 +35,16 @@ const core = (kind: string): GroupVersionKind => ({ group: '', version: 'v1', ki
 const POD_SUBRESOURCES: readonly Subresource[] = [
   { name: 'attach', responds: core('PodAttachOptions'), verbs: ['create', 'get'] },
   { name: 'binding', responds: core('Binding'), verbs: ['create'] },
+  { name: 'ephemeralcontainers', responds: core('Pod'), verbs: PART },
   { name: 'eviction', responds: { group: 'policy', version: 'v1', kind: 'Eviction' }, verbs: ['create'] },
   { name: 'exec', responds: core('PodExecOptions'), verbs: ['create', 'get'] },
   { name: 'log', responds: core('Pod'), verbs: ['get'] },
+  { name: 'portforward', responds: core('PodPortForwardOptions'), verbs: ['create', 'get'] },
+  {
+    name: 'proxy',
+    responds: core('PodProxyOptions'),
+    verbs: ['create', 'delete', 'get', 'patch', 'update'],
+  },
 ];
 
 const OWN_SUBRESOURCES: ReadonlyMap<string, readonly Subresource[]> = new Map([

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import type { Timer } from '../../kit/clock.ts';
 import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
@@ -6,6 +5,7 @@ import type { ApiContext } from './context.ts';
 import type { ProjectOptions } from './projection.ts';
 import type { Filter } from './selection.ts';
 import { bookmark, eventOf, type WatchEvent } from './watch-events.ts';
+import type { WatchSink } from './watch-sink.ts';
 
 /** Events a slow reader may have waiting before it is cut off; the objects are shared with the store. */
 const MAX_WAITING = 10_000;
@@ -18,7 +18,7 @@ export interface WatchStreamOptions {
   /** Empty: all namespaces. */
   readonly namespace: string;
   readonly filter: Filter | undefined;
-  readonly response: ServerResponse;
+  readonly sink: WatchSink;
   readonly bookmarks: boolean;
   /** Sends the bookmark that says the initial state is complete. */
   readonly markInitialEnd: boolean;
@@ -46,7 +46,7 @@ export class WatchStream {
 
   constructor(options: WatchStreamOptions) {
     this.#options = options;
-    options.response.on('drain', () => this.#drained());
+    options.sink.onDrain(() => this.#drained());
   }
 
   /** Starts with `items` as the state at `revision`, then tells what comes after. Throws ApiError `Expired`. */
@@ -67,7 +67,7 @@ export class WatchStream {
     this.#pump();
   }
 
-  /** Ends the body cleanly; idempotent. */
+  /** Ends the sink cleanly; idempotent. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -76,7 +76,7 @@ export class WatchStream {
     this.#stallTimer?.cancel();
     this.#waiting = [];
     this.#initial = [];
-    this.#options.response.end();
+    this.#options.sink.end();
   }
 
   #take(event: WatchEvent): void {
@@ -90,7 +90,7 @@ export class WatchStream {
     while (!this.#blocked && !this.#ended) {
       const line = this.#next();
       if (line === undefined) return;
-      if (this.#options.response.write(line)) continue;
+      if (this.#options.sink.write(line)) continue;
       this.#blocked = true;
       this.#stallTimer = this.#options.context.clock.after(STALL_MS, () => this.#cut('reader stalled'));
     }
@@ -139,10 +139,10 @@ export class WatchStream {
 
   #cut(why: string): void {
     if (this.#ended) return;
-    const { context, response, spec } = this.#options;
+    const { context, sink, spec } = this.#options;
     context.log.warn('watch cut off', { kind: spec.kind, why, waiting: this.#waiting.length });
     this.end();
-    response.destroy();
+    sink.destroy();
   }
 
   #bookmarkLine(revision: number, initialEnd: boolean): string {
@@ -154,7 +154,7 @@ export class WatchStream {
     this.#bookmarkTimer = this.#options.context.clock.after(BOOKMARK_MS, () => {
       // With nothing waiting, the reader has been sent everything up to the store's newest revision.
       if (!this.#ended && !this.#blocked)
-        this.#options.response.write(this.#bookmarkLine(this.#options.context.store.revision, false));
+        this.#options.sink.write(this.#bookmarkLine(this.#options.context.store.revision, false));
       this.#bookmarkLater();
     });
   }

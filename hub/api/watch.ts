@@ -7,15 +7,20 @@ import { includeObjectOf } from './projection.ts';
 import { type ListOptions, revisionOf } from './query.ts';
 import { refuseFuture } from './read.ts';
 import { selection } from './selection.ts';
+import { bodySink, socketSink, type WatchSink } from './watch-sink.ts';
 import { WatchStream } from './watch-stream.ts';
+import { acceptWebSocket } from './web-socket.ts';
 
 const MIN_DEFAULT_TIMEOUT_MS = 30 * 60_000;
 
-/** Answers a watch. The response's head goes out at once; the stream ends by timeout, client, or server stop. */
-export function watch(context: ApiContext, exchange: Exchange, target: Target, options: ListOptions): Answer {
+/** Answers a watch. The stream ends by timeout, client, or server stop. */
+export async function watch(
+  context: ApiContext,
+  exchange: Exchange,
+  target: Target,
+  options: ListOptions,
+): Promise<Answer> {
   const { spec } = target;
-  if (exchange.upgrade !== undefined)
-    throw new ApiError('BadRequest', 'watching over WebSocket is not supported; use plain HTTP');
   const accepted = negotiate(exchange.request.headers.accept, ['object', 'Table', 'PartialObjectMetadata']);
   if (accepted === undefined) throw notAcceptable();
   if (options.sendInitialEvents === true) {
@@ -24,22 +29,21 @@ export function watch(context: ApiContext, exchange: Exchange, target: Target, o
   }
   const filter = selection(spec, options.labelSelector, options.fieldSelector);
   const include = includeObjectOf(exchange.query);
-  const { response } = exchange;
+  const sink = await sinkOf(context, exchange);
   const stream = new WatchStream({
     spec,
     namespace: target.namespace,
     filter,
-    response,
+    sink,
     bookmarks: options.allowWatchBookmarks,
     markInitialEnd: options.sendInitialEvents === true && options.allowWatchBookmarks,
     projection: { as: accepted.as, include },
     context,
   });
-  response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' });
-  response.flushHeaders();
   const refused = begin(context, target, options, stream);
   if (refused !== undefined) {
-    response.end(`${JSON.stringify({ type: 'ERROR', object: refused })}\n`);
+    sink.write(`${JSON.stringify({ type: 'ERROR', object: refused })}\n`);
+    sink.end();
     return STREAMED;
   }
   const limitMs = timeoutMs(options);
@@ -51,6 +55,14 @@ export function watch(context: ApiContext, exchange: Exchange, target: Target, o
   exchange.closed.addEventListener('abort', finish, { once: true });
   if (exchange.closed.aborted) finish();
   return STREAMED;
+}
+
+/** Subprotocols browsers' clients name for a watch; whichever it is, events go out as text. */
+const PROTOCOLS = ['', 'base64.binary.k8s.io', 'binary.k8s.io'];
+
+async function sinkOf(context: ApiContext, exchange: Exchange): Promise<WatchSink> {
+  if (exchange.upgrade === undefined) return bodySink(exchange.response);
+  return socketSink((await acceptWebSocket(exchange, PROTOCOLS, context.clock)).socket);
 }
 
 function timeoutMs(options: ListOptions): number {

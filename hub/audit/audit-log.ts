@@ -21,6 +21,7 @@ export class AuditLog {
   #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #dropped = 0;
+  #isClosed = false;
   #file: FileHandle;
   #bytes: number;
   #writing: Promise<void> | undefined;
@@ -38,8 +39,9 @@ export class AuditLog {
     return new AuditLog(options, file, (await file.stat()).size);
   }
 
-  /** Takes a record; never blocks and never throws. */
+  /** Takes a record, unless the log is closed; never blocks and never throws. */
   record(event: object): void {
+    if (this.#isClosed) return;
     const line = Buffer.from(`${JSON.stringify(event)}\n`);
     if (this.#waitingBytes + line.length > MAX_WAITING_BYTES) {
       this.#dropped += 1;
@@ -54,6 +56,7 @@ export class AuditLog {
 
   /** Writes what waits, then closes the file. */
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#writing;
     await this.#file.close();
   }

@@ -113,7 +113,11 @@ export function podReferences(spec: PodSpec): PodReferences {
   const note = (set: Set<string>, name: string | undefined): void => {
     if (name) set.add(name);
   };
-  for (const container of [...(spec.initContainers ?? []), ...spec.containers]) {
+  for (const container of [
+    ...(spec.initContainers ?? []),
+    ...spec.containers,
+    ...(spec.ephemeralContainers ?? []),
+  ]) {
     noteContainer(
       container,
       (name) => note(configMaps, name),

@@ -104,7 +104,7 @@ export function askerKeys(asker: Asker): string[] {
 
 /** The key of the role that a reference in `namespace` means. */
 export function roleKey(ref: Pick<RoleRef, 'kind' | 'name'>, namespace: string | undefined): string {
-  return ref.kind === 'ClusterRole' ? `/${ref.name}` : `${namespace ?? ''}/${ref.name}`;
+  return ref.kind === 'ClusterRole' ? `ClusterRole ${ref.name}` : `Role ${namespace ?? ''}/${ref.name}`;
 }
 
 /** What allowed an action, as reviews and the audit log tell it: `RBAC: allowed by ...`. */

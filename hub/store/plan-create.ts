@@ -2,6 +2,7 @@ import { toTime } from '../../kit/clock.ts';
 import { apiVersionOf, idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { ObjectMeta } from '../../protocol/kinds/meta.ts';
 import { ApiError, alreadyExists, invalid } from '../../protocol/status.ts';
+import { ephemeralErrors } from './ephemeral.ts';
 import { trackFields } from './field-tracking.ts';
 import { generatedName } from './ids.ts';
 import { cloneJson } from './json.ts';
@@ -29,7 +30,11 @@ export function planCreate(context: PlanContext, spec: KindSpec, input: ObjectIn
   spec.prepareCreate?.(object);
   spec.setDefaults(object);
   context.admit(object);
-  const errors = [...spec.validate(object), ...(spec.validateCreate?.(object) ?? [])];
+  const errors = [
+    ...spec.validate(object),
+    ...(spec.validateCreate?.(object) ?? []),
+    ...ephemeralErrors(spec, object, undefined, writer),
+  ];
   if (errors.length > 0) throw invalid(spec, name, errors);
   if (context.newest(idOf(spec), namespace, name) !== undefined) throw alreadyExists(spec, name);
   trackFields(context, spec, undefined, object, writer);

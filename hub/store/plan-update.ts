@@ -2,6 +2,7 @@ import { toTime } from '../../kit/clock.ts';
 import { apiVersionOf, type FieldError, idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { Condition, KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError, conflict, invalid } from '../../protocol/status.ts';
+import { ephemeralErrors } from './ephemeral.ts';
 import { trackFields } from './field-tracking.ts';
 import { cloneJson } from './json.ts';
 import {
@@ -37,7 +38,11 @@ export function planUpdate(
   if (spec.hasStatus) keep(next, 'status', current.status);
   spec.prepareUpdate?.(next, current);
   spec.setDefaults(next);
-  refuse(spec, name, [...spec.validate(next), ...spec.validateUpdate(next, current)]);
+  refuse(spec, name, [
+    ...spec.validate(next),
+    ...spec.validateUpdate(next, current),
+    ...ephemeralErrors(spec, next, current, writer),
+  ]);
   trackFields(context, spec, current, next, writer);
   return settle(spec, next, current);
 }

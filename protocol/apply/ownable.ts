@@ -1,22 +1,9 @@
 import { difference, type FieldSet, FieldSetBuilder, NO_FIELDS } from './field-set.ts';
 
-const builder = new FieldSetBuilder();
-for (const name of ['apiVersion', 'kind', 'metadata']) builder.add([`f:${name}`]);
-for (const name of [
-  'name',
-  'namespace',
-  'creationTimestamp',
-  'selfLink',
-  'uid',
-  'clusterName',
-  'generation',
-  'managedFields',
-  'resourceVersion',
-])
-  builder.add(['f:metadata', `f:${name}`]);
 /** What the server alone sets. */
-const BOOKKEEPING: FieldSet = builder.set;
-const STATUS = 'f:status';
+export const SERVER_FIELDS: FieldSet = serverFields();
+/** Path element of status. */
+export const STATUS = 'f:status';
 
 /** Where a write goes: the main resource when `subresource` is empty. */
 export interface WrittenPart {
@@ -31,7 +18,16 @@ export function ownable(set: FieldSet, { subresource, hasStatus }: WrittenPart):
     const status = set.inner.get(STATUS);
     return status === undefined ? NO_FIELDS : { here: false, inner: new Map([[STATUS, status]]) };
   }
-  const own = difference(set, BOOKKEEPING);
+  const own = difference(set, SERVER_FIELDS);
   if (!hasStatus || !own.inner.has(STATUS)) return own;
   return { here: false, inner: new Map([...own.inner].filter(([element]) => element !== STATUS)) };
+}
+
+function serverFields(): FieldSet {
+  const names =
+    'name namespace creationTimestamp selfLink uid clusterName generation managedFields resourceVersion';
+  const fields = new FieldSetBuilder();
+  for (const name of ['apiVersion', 'kind', 'metadata']) fields.add([`f:${name}`]);
+  for (const name of names.split(' ')) fields.add(['f:metadata', `f:${name}`]);
+  return fields.set;
 }

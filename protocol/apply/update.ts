@@ -1,4 +1,5 @@
 import type { KubeObject, ManagedFieldsEntry } from '../kinds/meta.ts';
+import { createdFieldsV1 } from './created.ts';
 import { difference, isEmptySet, union } from './field-set.ts';
 import { identityOf, isReset, type Manager, readManagers, withFields, writeManagers } from './managers.ts';
 import { ownable, type WrittenPart } from './ownable.ts';
@@ -27,6 +28,7 @@ export function trackUpdate(write: TrackedWrite): ManagedFieldsEntry[] | undefin
   const { shape, live, next } = write;
   const managers = managersBefore(write);
   if (managers.length === 0 && live !== undefined) return undefined;
+  if (managers.length === 0) return created(write);
   const changes = compareFields(shape, live === undefined ? {} : unmanaged(live), unmanaged(next));
   const me = {
     manager: write.manager,
@@ -41,6 +43,21 @@ export function trackUpdate(write: TrackedWrite): ManagedFieldsEntry[] | undefin
   const fields = before === undefined ? mine : union(before.fields, mine);
   const after: Manager = { ...me, time: write.now, fields };
   return listed(writeManagers([...others.filter((m) => m !== before), after]));
+}
+
+function created(write: TrackedWrite): ManagedFieldsEntry[] | undefined {
+  const { manager, apiVersion, now, subresource } = write;
+  const fieldsV1 = createdFieldsV1(write.shape, unmanaged(write.next), write);
+  if (Object.keys(fieldsV1).length === 0) return undefined;
+  const base = {
+    manager,
+    operation: 'Update',
+    apiVersion,
+    time: now,
+    fieldsType: 'FieldsV1',
+    fieldsV1,
+  } as const;
+  return [subresource === '' ? base : { ...base, subresource }];
 }
 
 /** The managers that count: those the request brings, else those of the live object. */

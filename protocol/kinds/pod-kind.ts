@@ -2,7 +2,6 @@ import { defaultPodOnly, defaultPodSpec } from '../defaults/pod-spec.ts';
 import { ageColumn, nameColumn, orNone, text, wide } from '../print/cells.ts';
 import { podCells } from '../print/pod-cells.ts';
 import { qosClass } from '../qos.ts';
-import { forbidden, unless } from '../validate/field-errors.ts';
 import { validatePodSpec } from '../validate/pod-spec.ts';
 import { validatePodUpdate } from '../validate/pod-update.ts';
 import { defineKind } from './define-kind.ts';
@@ -73,9 +72,5 @@ export const podKind = defineKind<Pod>(
     },
     validate: (pod) => validatePodSpec(pod.spec ?? {}, 'spec'),
     validateUpdate: validatePodUpdate,
-    validateCreate: (pod) =>
-      unless((pod.spec?.ephemeralContainers ?? []).length === 0, () =>
-        forbidden('spec.ephemeralContainers', 'cannot be set on create'),
-      ),
   },
 );

@@ -28,8 +28,30 @@ export function validatePodUpdate(next: Loose<Pod>, previous: Loose<Pod>): Field
     ...deadlineErrors(after.activeDeadlineSeconds, before.activeDeadlineSeconds),
     ...tolerationErrors(after, before),
     ...gateErrors(after, before),
+    ...ephemeralErrors(after, before),
     ...otherErrors(after, before),
   ];
+}
+
+/** Checks that an update leaves the ephemeral containers alone, which only their subresource may add to. Never throws. */
+export function validateSameEphemeral(next: Loose<Pod>, previous: Loose<Pod>): FieldError[] {
+  const same = jsonEqual(next.spec?.ephemeralContainers ?? [], previous.spec?.ephemeralContainers ?? []);
+  const why = `pod updates may not change fields other than ${UPDATABLE}`;
+  return unless(same, () => forbidden('spec', why));
+}
+
+/** Whoever debugs a pod may still be in the container: it stays as it is until the pod goes. */
+function ephemeralErrors(after: Loose<PodSpec>, before: Loose<PodSpec>): FieldError[] {
+  const field = 'spec.ephemeralContainers';
+  return (before.ephemeralContainers ?? []).flatMap((old) => {
+    const now = (after.ephemeralContainers ?? []).find((c) => c.name === old.name);
+    const name = JSON.stringify(old.name);
+    if (now === undefined)
+      return [forbidden(field, `existing ephemeral containers ${name} may not be removed\n`)];
+    return unless(jsonEqual(now, old), () =>
+      forbidden(field, `existing ephemeral containers ${name} may not be changed\n`),
+    );
+  });
 }
 
 function countErrors(

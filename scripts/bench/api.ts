@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { readAccess } from '../../cli/kubeconfig.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
@@ -34,6 +35,35 @@ export class BenchApi {
       );
       req.on('error', reject);
       req.end(body === undefined ? undefined : JSON.stringify(body));
+    });
+  }
+
+  /** Reads an answer to its end and forgets it; resolves to its bytes. */
+  drain(path: string, headers: Readonly<Record<string, string>> = {}): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const req = request({ ...this.#target(path), headers, agent: this.#agent }, (res) => {
+        let bytes = 0;
+        res.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+        });
+        res.on('error', reject);
+        res.on('end', () =>
+          res.statusCode === 200 ? resolve(bytes) : reject(new Error(`${path}: ${res.statusCode}`)),
+        );
+      });
+      req.on('error', reject);
+      req.end();
+    });
+  }
+
+  /** Opens an answer without end on a connection of its own and counts its lines, without reading them. */
+  lines(path: string): Promise<LineCount> {
+    return new Promise((resolve, reject) => {
+      const req = request({ ...this.#target(path), agent: this.#agent }, (res) => {
+        resolve(new LineCount(res));
+      });
+      req.on('error', reject);
+      req.end();
     });
   }
 
@@ -104,5 +134,44 @@ export class BenchApi {
         res.on('end', () => onEnd(res.statusCode ?? 500, text));
       },
     );
+  }
+}
+
+const NEWLINE = 10;
+
+/** Lines that have come of one answer. */
+export class LineCount {
+  readonly #response: IncomingMessage;
+  #lines = 0;
+  #reached: () => void = () => undefined;
+  #wanted = Number.POSITIVE_INFINITY;
+
+  constructor(response: IncomingMessage) {
+    this.#response = response;
+    response.on('data', (chunk: Buffer) => {
+      for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, at + 1)) this.#lines += 1;
+      if (this.#lines >= this.#wanted) this.#reached();
+    });
+    response.on('error', () => undefined); // closed by `close`; who waits is told by the deadline
+  }
+
+  /** Resolves when `count` lines have come; rejects after `limitMs`. */
+  until(count: number, limitMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Error(`${this.#lines} of ${count} lines within ${limitMs} ms`)),
+        limitMs,
+      );
+      this.#wanted = count;
+      this.#reached = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+      if (this.#lines >= count) this.#reached();
+    });
+  }
+
+  close(): void {
+    this.#response.destroy();
   }
 }

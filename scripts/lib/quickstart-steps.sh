@@ -46,7 +46,7 @@ start_agent() {
 $(tail -n 3 "$STATE/agent.log")"
   fi
   is_kept agent || say "starting the agent"
-  keep_running agent "$(command -v node)" --max-semi-space-size=1 dist/agent.js --data-dir "$STATE/agent"
+  keep_running agent "$(command -v node)" dist/agent.js --data-dir "$STATE/agent"
 }
 
 HELLO_LIMIT_MS=180000
@@ -84,12 +84,14 @@ deploy_hello() {
   $STATE/agent.log"
 }
 
-# await_figures: a device sends its first measurement with its first heartbeat
+# await_figures: a device sends its first measurement with its first heartbeat, the next after 10 s
 await_figures() {
   have_figures || say "waiting for the first measurement"
-  wait_until 20000 have_figures || say "no measurement came within 20 s: $STATE/agent.log"
+  wait_until 20000 have_figures || say "not every pod was measured within 20 s: $STATE/agent.log"
 }
-have_figures() { k top pods --no-headers >/dev/null 2>&1; }
+have_figures() {
+  [ "$(k top pods --no-headers 2>/dev/null | wc -l)" -ge "$(k get pods --no-headers 2>/dev/null | wc -l)" ]
+}
 
 # kubeconfig_for_user: the one to name; a copy of their own for the person behind sudo, since the hub's is root's
 kubeconfig_for_user() {

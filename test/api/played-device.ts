@@ -1,5 +1,6 @@
 /** Plays the devices of a test hub: runs commands as local processes and tells made-up logs and telemetry. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { connect } from 'node:net';
 import type {
   PodStream,
   StreamHandlers,
@@ -35,6 +36,8 @@ export class PlayedDevice implements StreamsPort, TelemetryPort {
   readonly #followers = new Set<StreamHandlers>();
   /** Streams that were opened and not closed by either side. */
   live = 0;
+  /** Bytes that ports of pods have sent. */
+  carriedBytes = 0;
 
   constructor(dir: string) {
     this.#dir = dir;
@@ -56,7 +59,10 @@ export class PlayedDevice implements StreamsPort, TelemetryPort {
       );
     this.live++;
     const once = this.#closing(handlers);
-    return Promise.resolve(request.kind === 'log' ? this.#log(request, once) : this.#exec(request, once));
+    if (request.kind === 'log') return Promise.resolve(this.#log(request, once));
+    return Promise.resolve(
+      request.kind === 'port' ? this.#port(request.port ?? 0, once) : this.#exec(request, once),
+    );
   }
 
   /** Ends followed logs, as a container that stops does. */
@@ -126,6 +132,38 @@ export class PlayedDevice implements StreamsPort, TelemetryPort {
       resize: (width, height) => void this.sizes.push([width, height]),
       close: () => {
         child.kill('SIGKILL');
+        handlers.onClose({});
+      },
+    };
+  }
+
+  /** A port of the played pod is one of this machine's loopback. */
+  #port(port: number, handlers: StreamHandlers): PodStream {
+    const socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+    const read = async (): Promise<void> => {
+      for await (const chunk of socket.iterator({ destroyOnReturn: false }))
+        for (let at = 0; at < (chunk as Buffer).length; at += 16_384) {
+          const piece = (chunk as Buffer).subarray(at, at + 16_384);
+          this.carriedBytes += piece.length;
+          await handlers.onData('data', piece);
+        }
+      handlers.onEnd?.('data');
+    };
+    read().catch((error: Error) =>
+      handlers.onClose({
+        reason: 'ServiceUnavailable',
+        message: `port ${port} of the pod: ${error.message}`,
+      }),
+    );
+    socket.on('close', (failed) => {
+      if (!failed) handlers.onClose({});
+    });
+    return {
+      write: (_channel, payload) => new Promise((resolve) => void socket.write(payload, () => resolve())),
+      end: () => void socket.end(),
+      resize: () => undefined,
+      close: () => {
+        socket.destroy();
         handlers.onClose({});
       },
     };

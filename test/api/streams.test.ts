@@ -116,6 +116,29 @@ spec(
       assert.is(readFileSync(join(hub.dir, 'back.txt'), 'utf8'), 'cargo');
     });
 
+    it('speaks SPDY with a kubectl that knows nothing else', async () => {
+      const spdy = (...args: string[]): ReturnType<TestHub['run']> =>
+        hub.run('env', 'KUBECTL_REMOTE_COMMAND_WEBSOCKETS=false', 'kubectl', ...args);
+      assert.is((await spdy('exec', 'solo', '--', 'echo', 'hi')).out, 'hi\n');
+      const failed = await spdy('exec', 'solo', '--', 'sh', '-c', 'echo oops >&2; exit 42');
+      assert.is(failed.code, 42);
+      assert.match(failed.err, 'oops');
+      const input = 'head -c 3000000 /dev/zero | KUBECTL_REMOTE_COMMAND_WEBSOCKETS=false kubectl';
+      const piped = await hub.run('sh', '-c', `${input} exec -i solo -- cat | wc -c`);
+      assert.is(piped.out.trim(), '3000000', piped.err);
+      writeFileSync(join(hub.dir, 'spdy.txt'), 'freight');
+      mkdirSync(join(hub.dir, 'inside'), { recursive: true });
+      assert.is((await spdy('cp', 'spdy.txt', 'solo:inside/spdy.txt')).code, 0);
+      assert.is((await spdy('cp', 'solo:inside/spdy.txt', 'returned.txt')).code, 0);
+      assert.is(readFileSync(join(hub.dir, 'returned.txt'), 'utf8'), 'freight');
+      const attached = await hub.run(
+        'sh',
+        '-c',
+        `echo typed | KUBECTL_REMOTE_COMMAND_WEBSOCKETS=false kubectl attach -i solo`,
+      );
+      assert.match(attached.out, 'typed');
+    });
+
     it('attaches', async () => {
       const { out } = await hub.kubectlWith({ input: 'typed\n' }, 'attach', '-i', 'solo');
       assert.match(out, 'typed');
@@ -137,8 +160,8 @@ spec(
       assert.match((await hub.ask('GET', `${path}?stdout=1`)).text, 'you must specify at least one command');
       const headers = { connection: 'Upgrade', upgrade: 'SPDY/3.1' };
       const spdy = await hub.ask('POST', `${path}?command=true&stdout=1`, { headers });
-      assert.is(spdy.status, 400);
-      assert.match(spdy.text, 'WebSocket');
+      assert.is(spdy.status, 403);
+      assert.match(spdy.text, 'unable to negotiate protocol');
       assert.is((await hub.ask('GET', path.replace('solo', 'nobody'))).status, 404);
     });
 

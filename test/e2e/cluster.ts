@@ -1,7 +1,10 @@
 /** What end-to-end tests say about workloads: manifests in, pods and their containers out. */
+import * as assert from 'uvu/assert';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Lab } from './lab.ts';
+
+const IDLE_CPU_RATIO = 0.2;
 
 /** A Deployment of the busybox image; `container` and `pod` are merged into the container and the pod spec. */
 export interface DeploymentOptions {
@@ -112,6 +115,27 @@ export function nodesReady(lab: Lab, names?: readonly string[], withinMs = 60_00
       return ready.length === (names?.length ?? nodes.length) && ready.length > 0 ? asked : false;
     },
     { withinMs, everyMs: 200 },
+  );
+}
+
+/** Busy share of each node's CPU, 0..1, as its last telemetry says; nodes that have told nothing are missing. */
+export async function cpuRatios(lab: Lab): Promise<Record<string, number>> {
+  const raw = await lab.kubectl('get', '--raw', '/coxswain/v1/nodes');
+  const { items } = JSON.parse(raw) as { items: { name: string; telemetry?: { cpuRatio: number } }[] };
+  return Object.fromEntries(items.flatMap((n) => (n.telemetry ? [[n.name, n.telemetry.cpuRatio]] : [])));
+}
+
+/** Waits until every node is Ready and has told that it is nearly idle: engines that are still starting attract no pods. */
+export async function nodesIdle(lab: Lab, withinMs = 90_000): Promise<void> {
+  const nodes = await nodesReady(lab);
+  await lab.eventually(
+    async () => {
+      const ratios = await cpuRatios(lab);
+      const busy = nodes.map((n) => n.metadata.name).filter((name) => (ratios[name] ?? 1) > IDLE_CPU_RATIO);
+      assert.equal(busy, [], `busy nodes: ${JSON.stringify(ratios)}`);
+      return true;
+    },
+    { withinMs, everyMs: 500 },
   );
 }
 

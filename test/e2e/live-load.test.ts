@@ -1,16 +1,22 @@
 import * as assert from 'uvu/assert';
 import type { Event } from '../../protocol/kinds/core.ts';
 import { spec } from '../spec.ts';
-import { allReady, countByNode, deployment, nodesReady, podsOf, removeDeployment } from './cluster.ts';
+import {
+  allReady,
+  countByNode,
+  cpuRatios,
+  deployment,
+  nodesIdle,
+  podsOf,
+  removeDeployment,
+} from './cluster.ts';
 import { type Lab, startLab } from './lab.ts';
 
 let lab: Lab;
 
 /** Live CPU of a node in percent, as `cox top` and metrics.k8s.io see it. */
 async function cpuPercent(node: string): Promise<number> {
-  const raw = await lab.kubectl('get', '--raw', '/coxswain/v1/nodes');
-  const nodes = (JSON.parse(raw) as { items: { name: string; telemetry?: { cpuRatio: number } }[] }).items;
-  return Math.round((nodes.find((n) => n.name === node)?.telemetry?.cpuRatio ?? -1) * 100);
+  return Math.round(((await cpuRatios(lab))[node] ?? -1) * 100);
 }
 
 async function eventsOf(name: string): Promise<Event[]> {
@@ -47,7 +53,7 @@ spec(
         ['worker-1', '0'],
         ['worker-3', '80'],
       ] as const) {
-        await lab.run('load', node, percent, '20');
+        await lab.run('load', node, percent, '120');
         const busy = Number(percent) > 0;
         await lab.eventually(async () => (await cpuPercent(node)) > 50 === busy, {
           withinMs: 60_000,
@@ -92,7 +98,7 @@ spec(
     caseTimeoutMs: 300_000,
     before: async () => {
       lab = await startLab({ workers: 3, name: 'load' });
-      await nodesReady(lab);
+      await nodesIdle(lab);
     },
     after: () => lab.stop(),
   },

@@ -130,7 +130,7 @@ spec(
   {
     caseTimeoutMs: 240_000,
     before: async () => {
-      lab = await startLab({ workers: 5, name: 'lost' });
+      lab = await startLab({ workers: 5, name: 'lost', alone: true });
     },
     after: () => lab.stop(),
   },

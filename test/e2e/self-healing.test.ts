@@ -8,6 +8,7 @@ import {
   deployment,
   killMainProcess,
   nodeOf,
+  nodesIdle,
   nodesReady,
   podsOf,
   restartsOf,
@@ -279,7 +280,8 @@ spec(
   {
     caseTimeoutMs: 240_000,
     before: async () => {
-      lab = await startLab({ workers: 3, name: 'heal' });
+      lab = await startLab({ workers: 3, name: 'heal', alone: true });
+      await nodesIdle(lab);
     },
     after: () => lab.stop(),
   },

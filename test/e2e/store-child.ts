@@ -4,10 +4,11 @@
  *
  *   node --import tsx test/e2e/store-child.ts store|map|full DIRECTORY ROUND
  */
-import { unlinkSync, writeFileSync } from 'node:fs';
+import { unlinkSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { Store } from '../../hub/store/store.ts';
 import { systemClock } from '../../kit/clock.ts';
+import { errorCode } from '../../kit/durable-error.ts';
 import { DurableMap } from '../../kit/durable-map.ts';
 import { ApiError } from '../../protocol/status.ts';
 import { storeKinds } from '../build/store-kinds.ts';
@@ -18,8 +19,21 @@ const BALLAST_BYTES = 400 * 1024;
 
 const [mode = '', directory = '', round = ''] = process.argv.slice(2);
 
-/** A pipe takes this synchronously, so that nothing is reported later than it was known. */
-const report = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+/**
+ * Written before anything else happens, also when the reader is slow and the pipe is full: `process.stdout` would keep the rest in
+ * memory then, and kill -9 would take with it what the ledger must know.
+ */
+function report(line: unknown): void {
+  let rest = Buffer.from(`${JSON.stringify(line)}\n`);
+  while (rest.length > 0) {
+    try {
+      rest = rest.subarray(writeSync(process.stdout.fd, rest));
+    } catch (error) {
+      if (errorCode(error) !== 'EAGAIN') throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1); // full: everything stands still until it is read
+    }
+  }
+}
 
 interface Target {
   /** Writes a value under a name, or takes the name away. */

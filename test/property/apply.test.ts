@@ -1,17 +1,20 @@
 import * as fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { type Applied, applyConfig } from '../../protocol/apply/apply.ts';
+import { createdFieldsV1 } from '../../protocol/apply/created.ts';
 import { configFaults } from '../../protocol/apply/faults.ts';
 import {
   intersection,
   isEmptySet,
   pathTexts,
   readFieldsV1,
+  union,
   writeFieldsV1,
 } from '../../protocol/apply/field-set.ts';
+import { ownable } from '../../protocol/apply/ownable.ts';
 import { shapeOfKind } from '../../protocol/apply/shape.ts';
 import { trackUpdate } from '../../protocol/apply/update.ts';
-import { fieldsOf } from '../../protocol/apply/walks.ts';
+import { compareFields, fieldsOf } from '../../protocol/apply/walks.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { podKind } from '../../protocol/kinds/pod-kind.ts';
 import { spec } from '../spec.ts';
@@ -180,6 +183,17 @@ spec('server-side apply holds', (it) => {
         const owned = new Set(setsOf(live).flatMap(({ set }) => pathTexts(set)));
         for (const c of result.conflicts)
           for (const path of pathTexts(c.fields)) assert.ok(owned.has(path), path);
+      }),
+      RUNS,
+    );
+  });
+
+  it('creations are told in one walk as by comparing with nothing', () => {
+    const part = { subresource: '', hasStatus: true };
+    fc.assert(
+      fc.property(config, (c) => {
+        const { added, modified } = compareFields(shape, {}, c);
+        assert.equal(createdFieldsV1(shape, c, part), writeFieldsV1(ownable(union(added, modified), part)));
       }),
       RUNS,
     );
