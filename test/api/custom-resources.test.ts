@@ -192,6 +192,14 @@ spec(
       assert.match(strategic.err, /application\/merge-patch\+json|not supported|unknown format/);
     });
 
+    it('is applied on the server side', async () => {
+      const sent = widget({ size: 2 }, 'ssa');
+      assert.is((await apply(sent, '--server-side')).code, 0);
+      assert.is((await apply(sent, '--server-side')).code, 0);
+      const other = await apply(widget({ size: 3 }, 'ssa'), '--server-side', '--field-manager=other');
+      assert.match(other.err, /conflict with "kubectl"/);
+    });
+
     it('keeps kinds of one name in two groups apart', async () => {
       await define(definition('widgets', 'Widget', 'other.org'));
       const other = { ...widget({ size: 8 }, 'w1'), apiVersion: 'other.org/v1' };
