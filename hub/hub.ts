@@ -8,6 +8,7 @@ import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
 import type { Namespace } from '../protocol/kinds/core.ts';
 import { kinds } from '../protocol/kinds/index.ts';
+import type { KindSpec } from '../protocol/kinds/kind.ts';
 import type { KubeObject } from '../protocol/kinds/meta.ts';
 import type { Pod } from '../protocol/kinds/pod.ts';
 import type { Metric } from './api/ports.ts';
@@ -17,6 +18,7 @@ import type { BrokerAddress } from './broker/device-link.ts';
 import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
+import { CustomResources } from './controllers/custom-resources.ts';
 import { DeploymentController } from './controllers/deployment.ts';
 import { GarbageController } from './controllers/garbage.ts';
 import { NamespaceController } from './controllers/namespace.ts';
@@ -139,9 +141,12 @@ export class Hub {
       hubName: `coxswain-hub/${VERSION}`,
       newStreamId: randomUUID,
     });
+    const custom = new CustomResources(deps, store, kinds);
+    const servedKinds = allKinds(() => custom.served());
     this.#run([
-      new NamespaceController(deps, authority.caPem),
-      new GarbageController(deps),
+      custom,
+      new NamespaceController(deps, authority.caPem, () => custom.stored()),
+      new GarbageController(deps, { customKinds: () => custom.stored() }),
       new NodeLifecycleController(deps, liveness),
       new ReplicaSetController(deps),
       new DeploymentController(deps),
@@ -163,9 +168,10 @@ export class Hub {
       addresses: [this.#o.bind],
       port: this.#o.apiPort,
       kinds,
+      customKinds: () => custom.served(),
       store,
       codec: { decodeProtobuf, applyJsonPatch },
-      openApi: new OpenApiStore(kinds, this.#o.schemaDir),
+      openApi: new OpenApiStore(servedKinds, this.#o.schemaDir),
       streams: {
         open: async (pod, request, { onData, onEnd, onClose }) =>
           fleet.streams.open(pod, request, { onData, onEnd: (channel) => onEnd?.(channel), onClose }),
@@ -214,7 +220,7 @@ export class Hub {
 
   /** Every pod, whoever makes it, gets the tolerations of its namespace or of the hub. */
   #admit(object: KubeObject, newest: NewestObject): void {
-    if (object.kind !== 'Pod') return;
+    if (object.kind !== 'Pod' || object.apiVersion !== 'v1') return;
     const namespace = newest('Namespace', '', object.metadata.namespace ?? '');
     const defaults = { ...ADMIT_DEFAULTS, unreachableSeconds: this.#o.tolerationSeconds };
     admitPod(object as Pod, namespace as Namespace | undefined, defaults);
@@ -285,6 +291,20 @@ export class Hub {
     let timer = clock.after(UPKEEP_MS, () => void round());
     this.#stops.push(() => timer.cancel());
   }
+}
+
+/** The hub's own kinds and the custom ones of now; the same array while those are the same. */
+function allKinds(custom: () => readonly KindSpec[]): () => readonly KindSpec[] {
+  let of: readonly KindSpec[] | undefined;
+  let all: readonly KindSpec[] = kinds;
+  return () => {
+    const now = custom();
+    if (now !== of) {
+      of = now;
+      all = [...kinds, ...now];
+    }
+    return all;
+  };
 }
 
 function tlsOf(authority: Authority): { key: string; cert: string; ca: string } {

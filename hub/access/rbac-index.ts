@@ -136,12 +136,17 @@ function* grantsOf(binding: AnyBinding): Generator<[key: string, place: string, 
   }
 }
 
+/** Kinds of other groups may have the same names: what users define must never count as a role or binding. */
+function isOurs(object: KubeObject): boolean {
+  return object.apiVersion.startsWith('rbac.authorization.k8s.io/');
+}
+
 function isRole(object: KubeObject): object is Role | ClusterRole {
-  return object.kind === 'Role' || object.kind === 'ClusterRole';
+  return isOurs(object) && (object.kind === 'Role' || object.kind === 'ClusterRole');
 }
 
 function isBinding(object: KubeObject): object is AnyBinding {
-  return object.kind === 'RoleBinding' || object.kind === 'ClusterRoleBinding';
+  return isOurs(object) && (object.kind === 'RoleBinding' || object.kind === 'ClusterRoleBinding');
 }
 
 function keyOfRole({ kind, metadata }: Role | ClusterRole): string {

@@ -4,7 +4,7 @@ import { applyConflict } from '../../protocol/apply/conflicts.ts';
 import { configFaults } from '../../protocol/apply/faults.ts';
 import { shapeOfKind } from '../../protocol/apply/shape.ts';
 import { isRecord } from '../../protocol/json.ts';
-import { apiVersionOf, type KindSpec } from '../../protocol/kinds/kind.ts';
+import { apiVersionOf, idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError, notFound } from '../../protocol/status.ts';
 import { mediaTypeOf, parseText, readBody } from './body.ts';
@@ -36,7 +36,7 @@ export async function apply(
   const { namespace, name } = target;
   // Twice, for an object that comes or goes while this one is under way.
   for (let again = true; ; again = false) {
-    const creates = context.store.getObject(spec.kind, namespace, name) === undefined;
+    const creates = context.store.getObject(idOf(spec), namespace, name) === undefined;
     try {
       const object = creates
         ? await createdBy(context, exchange, target, partOf(spec, config, part), options, part)
@@ -60,7 +60,7 @@ function createdBy(
   if (part === 'status') throw notFound(target.spec, target.name);
   demand(context, exchange, target.path, 'create');
   const object = nextState(context, target.spec, undefined, config, options, '');
-  return context.store.createObject(target.spec.kind, object, { dryRun: options.dryRun, writer: 'given' });
+  return context.store.createObject(idOf(target.spec), object, { dryRun: options.dryRun, writer: 'given' });
 }
 
 /** Writes what a configuration makes of the newest state of an object. Rejects with Conflict, NotFound or Invalid. */
@@ -76,7 +76,7 @@ export function applied(
     nextState(context, spec, current, config, options, subresource);
   const part = subresource === 'status' ? 'status' : 'spec';
   const { dryRun } = options;
-  return context.store.modifyObject(spec.kind, namespace, name, next, { part, dryRun, writer: 'given' });
+  return context.store.modifyObject(idOf(spec), namespace, name, next, { part, dryRun, writer: 'given' });
 }
 
 function nextState(

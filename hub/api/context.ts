@@ -1,6 +1,6 @@
 import type { Clock } from '../../kit/clock.ts';
 import type { Logger } from '../../kit/logger.ts';
-import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import { ApiError, notFound } from '../../protocol/status.ts';
 import { forbidden } from './authorize.ts';
 import type { Exchange } from './exchange.ts';
@@ -79,7 +79,7 @@ export function attributesOf(
 
 /** The object a target names; throws NotFound. */
 export function existing(context: ApiContext, target: Target): ReturnType<StorePort['getObject']> & object {
-  const object = context.store.getObject(target.spec.kind, target.namespace, target.name);
+  const object = context.store.getObject(idOf(target.spec), target.namespace, target.name);
   if (object === undefined) throw notFound(target.spec, target.name);
   return object;
 }

@@ -1,5 +1,5 @@
 import { isRecord } from '../../protocol/json.ts';
-import { apiVersionOf, type KindSpec } from '../../protocol/kinds/kind.ts';
+import { apiVersionOf, type DecodedFields, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { schemaOf } from '../../protocol/schema/builtin.ts';
 import { checkFields as findFieldErrors } from '../../protocol/schema/check.ts';
@@ -105,16 +105,21 @@ export function checkFields(
   body: DecodedBody,
   mode: WriteQuery['fieldValidation'],
 ): CheckedFields {
-  const schema = schemaOf(apiVersionOf(spec), spec.kind);
-  if (schema === undefined) return { ok: true, value: body.value };
-  const { unknown, typeErrors } = findFieldErrors(schema, body.value);
+  const found = spec.decode?.(body.value) ?? decodeBuiltin(spec, body.value);
+  const { unknown, typeErrors, value } = found;
   if (typeErrors.length > 0) return { ok: false, why: typeErrors.join(', ') };
   const strict = [...unknown, ...body.duplicates];
   if (strict.length > 0 && mode === 'Strict')
     return { ok: false, why: `strict decoding error: ${strict.join(', ')}` };
   if (mode === 'Warn') exchange.warnings.push(...strict);
-  const value = pruneFields(schema, body.value);
-  return isRecord(value) ? { ok: true, value } : { ok: false, why: 'not an object' };
+  return { ok: true, value };
+}
+
+function decodeBuiltin(spec: KindSpec, value: Record<string, unknown>): DecodedFields {
+  const schema = schemaOf(apiVersionOf(spec), spec.kind);
+  if (schema === undefined) return { unknown: [], typeErrors: [], value };
+  const pruned = pruneFields(schema, value);
+  return { ...findFieldErrors(schema, value), value: isRecord(pruned) ? pruned : {} };
 }
 
 function inNamespace(spec: KindSpec, value: Record<string, unknown>, namespace: string): KubeObject {

@@ -1,4 +1,5 @@
 import { isRecord } from '../../protocol/json.ts';
+import { idOf } from '../../protocol/kinds/kind.ts';
 import { ApiError } from '../../protocol/status.ts';
 import type { DeleteOptions } from '../cluster.ts';
 import type { ApiContext, Target } from './context.ts';
@@ -19,9 +20,9 @@ const POLICIES = new Set(['Background', 'Foreground', 'Orphan']);
 export async function remove(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
   const options = await deleteOptions(context, exchange);
   const { spec, namespace, name } = target;
-  const { object, removed } = await context.store.deleteObject(spec.kind, namespace, name, options);
+  const { object, removed } = await context.store.deleteObject(idOf(spec), namespace, name, options);
   // Kubernetes answers pods with the object in any case, and clients read the grace period from it.
-  if (!removed || spec.kind === 'Pod') return { object };
+  if (!removed || idOf(spec) === 'Pod') return { object };
   const details = {
     name: object.metadata.name,
     ...(spec.group === '' ? {} : { group: spec.group }),
@@ -38,7 +39,7 @@ export async function removeAll(context: ApiContext, exchange: Exchange, target:
   const matches = selection(spec, query.labelSelector, query.fieldSelector);
   const options = await deleteOptions(context, exchange);
   const namespace = target.namespace === '' ? undefined : target.namespace;
-  const removals = await context.store.deleteCollection(spec.kind, namespace, options, matches);
+  const removals = await context.store.deleteCollection(idOf(spec), namespace, options, matches);
   const as = negotiate(exchange.request.headers.accept)?.as ?? 'object';
   const metadata = { resourceVersion: String(context.store.revision) };
   const nowMs = context.clock.nowMs();

@@ -1,3 +1,4 @@
+import { idOf } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import { ApiError } from '../../protocol/status.ts';
@@ -45,7 +46,7 @@ async function replace(context: ApiContext, exchange: Exchange, target: Target):
   const writer = writerOf(exchange, options.fieldManager, SUBRESOURCE);
   const { dryRun } = options;
   const change = (current: KubeObject): KubeObject => narrow(wanted, current);
-  const updated = await context.store.modifyObject(spec.kind, namespace, name, change, { dryRun, writer });
+  const updated = await context.store.modifyObject(idOf(spec), namespace, name, change, { dryRun, writer });
   return { object: shown(context, exchange, target, updated) };
 }
 

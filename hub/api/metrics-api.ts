@@ -1,4 +1,5 @@
 import { toTime } from '../../kit/clock.ts';
+import { idOf } from '../../protocol/kinds/kind.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import { cpuMilli } from '../../protocol/quantity.ts';
@@ -53,7 +54,7 @@ const NODES: Source = { kind: 'Node', metricsKind: 'NodeMetrics', metrics: nodeM
 const PODS: Source = { kind: 'Pod', metricsKind: 'PodMetrics', metrics: podMetrics };
 
 function selectionOf(context: ApiContext, kind: string, labels: string, fields: string): Filter | undefined {
-  const spec = context.kinds.find((k) => k.kind === kind);
+  const spec = context.kinds.find((k) => idOf(k) === kind);
   return spec === undefined ? undefined : selection(spec, labels, fields);
 }
 

@@ -1,5 +1,5 @@
 import { isRecord } from '../../protocol/json.ts';
-import { apiVersionOf, type KindSpec } from '../../protocol/kinds/kind.ts';
+import { apiVersionOf, idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { applyMergePatch } from '../../protocol/patch/merge-patch.ts';
 import { applyStrategicMerge } from '../../protocol/patch/strategic-merge.ts';
@@ -98,7 +98,7 @@ export async function patch(
   const subresource = only?.subresource ?? (part === 'status' ? part : '');
   const writer = writerOf(exchange, options.fieldManager, subresource);
   const { dryRun } = options;
-  const updated = await context.store.modifyObject(spec.kind, namespace, name, next, {
+  const updated = await context.store.modifyObject(idOf(spec), namespace, name, next, {
     part,
     dryRun,
     writer,

@@ -1,4 +1,5 @@
 import { isRecord } from '../../protocol/json.ts';
+import { idOf } from '../../protocol/kinds/kind.ts';
 import { ApiError } from '../../protocol/status.ts';
 import { type ApiContext, existing, type Target } from './context.ts';
 import { readValue } from './decode.ts';
@@ -31,6 +32,6 @@ export async function evict(context: ApiContext, exchange: Exchange, target: Tar
   const dryRun = exchange.query.getAll('dryRun');
   const own = isRecord(body['deleteOptions']) ? body['deleteOptions'] : {};
   const options = deleteOptionsOf({ ...own, ...(dryRun.length === 0 ? {} : { dryRun }) });
-  await context.store.deleteObject(target.spec.kind, target.namespace, target.name, options);
+  await context.store.deleteObject(idOf(target.spec), target.namespace, target.name, options);
   return { object: { ...successStatus(), code: 201 }, code: 201 };
 }

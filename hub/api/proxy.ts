@@ -1,6 +1,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
+import { idOf } from '../../protocol/kinds/kind.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import { ApiError, notFound } from '../../protocol/status.ts';
 import { type ApiContext, demand, type Target } from './context.ts';
@@ -25,13 +26,13 @@ const VERBS: Readonly<Record<string, string>> = {
 export async function proxy(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
   const { spec, path, namespace } = target;
   demand(context, exchange, path, VERBS[exchange.method] ?? exchange.method.toLowerCase());
-  if (spec.kind === 'Node')
+  if (idOf(spec) === 'Node')
     throw new ApiError('NotFound', `nothing listens on the device of node "${target.name}"`);
-  if (spec.kind !== 'Pod' && spec.kind !== 'Service') throw noSuchPath();
+  if (idOf(spec) !== 'Pod' && idOf(spec) !== 'Service') throw noSuchPath();
   const wanted = parseProxyName(spec.singular, target.name);
-  const object = context.store.getObject(spec.kind, namespace, wanted.name);
+  const object = context.store.getObject(idOf(spec), namespace, wanted.name);
   if (object === undefined) throw notFound(spec, wanted.name);
-  if (spec.kind === 'Service')
+  if (idOf(spec) === 'Service')
     throw new ApiError('ServiceUnavailable', `no endpoints available for service "${target.name}"`);
   const within = proxyPath(exchange.path);
   if (within.rest === '' && exchange.method === 'GET' && exchange.upgrade === undefined)

@@ -1,3 +1,4 @@
+import { idOf } from '../../protocol/kinds/kind.ts';
 import { ApiError } from '../../protocol/status.ts';
 import { type ApiContext, existing, notAcceptable, type Target } from './context.ts';
 import type { Answer, Exchange } from './exchange.ts';
@@ -38,7 +39,7 @@ export function list(context: ApiContext, exchange: Exchange, target: Target, op
     'PartialObjectMetadataList',
   ]);
   if (accepted === undefined) throw notAcceptable();
-  const page = context.store.listPage(target.spec.kind, pageRequest(context, target, options));
+  const page = context.store.listPage(idOf(target.spec), pageRequest(context, target, options));
   const metadata: ListMeta = {
     resourceVersion: String(page.revision),
     ...(page.continueToken === undefined ? {} : { continue: page.continueToken }),

@@ -1,4 +1,6 @@
+import { idOf } from '../../protocol/kinds/kind.ts';
 import { notFound } from '../../protocol/status.ts';
+import { apiServicesAnswer } from './api-services.ts';
 import { apply, isApply } from './apply.ts';
 import { type ApiContext, demand, methodNotAllowed, type Target } from './context.ts';
 import { remove, removeAll } from './delete.ts';
@@ -30,7 +32,10 @@ export async function resourceAnswer(
   exchange: Exchange,
   path: ResourcePath,
 ): Promise<Answer> {
-  const computed = (await reviewAnswer(context, exchange, path)) ?? metricsAnswer(context, exchange, path);
+  const computed =
+    (await reviewAnswer(context, exchange, path)) ??
+    metricsAnswer(context, exchange, path) ??
+    apiServicesAnswer(context, exchange, path);
   if (computed !== undefined) return computed;
   const spec = context.kinds.find(
     (k) => k.plural === path.resource && k.group === path.group && k.version === path.version,
@@ -47,7 +52,7 @@ export async function resourceAnswer(
 
 /** Kinds with a rule about their writers are written through it. */
 function guarded(context: ApiContext, exchange: Exchange, { spec, path }: Target): ApiContext {
-  const rule = context.access?.writeRules.get(spec.kind);
+  const rule = context.access?.writeRules.get(idOf(spec));
   if (rule === undefined) return context;
   const isApproval = path.subresource === 'approval';
   return { ...context, store: new GuardedStore(context.store, rule, exchange.user, isApproval) };
@@ -81,7 +86,8 @@ function collection(context: ApiContext, exchange: Exchange, target: Target): Pr
         'deletecollection',
         exactFields(exchange.query.get('fieldSelector') ?? ''),
       );
-      if (spec.kind === 'Namespace' || (spec.namespaced && target.namespace === '')) throw methodNotAllowed();
+      if (idOf(spec) === 'Namespace' || (spec.namespaced && target.namespace === ''))
+        throw methodNotAllowed();
       return removeAll(context, exchange, target);
     default:
       throw methodNotAllowed();
@@ -131,13 +137,13 @@ function part(
   if (subresource === 'scale' && isScalable(spec)) return scale(context, exchange, target);
   if (subresource === 'status' && spec.hasStatus) return status(context, exchange, target);
   // Approval is a part of status; the kind's write rule sees to it that nothing else changes.
-  if (subresource === 'approval' && spec.kind === 'CertificateSigningRequest')
+  if (subresource === 'approval' && idOf(spec) === 'CertificateSigningRequest')
     return status(context, exchange, target);
-  if (subresource === 'token' && spec.kind === 'ServiceAccount')
+  if (subresource === 'token' && idOf(spec) === 'ServiceAccount')
     return tokenRequest(context, exchange, target);
-  const action = spec.kind === 'Pod' ? POD_ACTIONS.get(subresource) : undefined;
+  const action = idOf(spec) === 'Pod' ? POD_ACTIONS.get(subresource) : undefined;
   if (action === undefined) throw noSuchPath();
-  if (context.store.getObject(spec.kind, target.namespace, name) === undefined) throw notFound(spec, name);
+  if (context.store.getObject(idOf(spec), target.namespace, name) === undefined) throw notFound(spec, name);
   return action(context, exchange, target);
 }
 

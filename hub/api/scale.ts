@@ -1,4 +1,5 @@
 import { isRecord } from '../../protocol/json.ts';
+import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject, LabelSelector } from '../../protocol/kinds/meta.ts';
 import { ApiError, invalid } from '../../protocol/status.ts';
 import { applied, isApply, readConfig } from './apply.ts';
@@ -19,8 +20,9 @@ const RESOURCE = { kind: 'Scale', group: 'autoscaling', plural: 'scales' };
 
 /** Answers `/scale`: GET, PUT and PATCH of the number of replicas. */
 export async function scale(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
-  if (exchange.method === 'GET') return { object: scaleOf(existing(context, target)) };
-  if (isApply(exchange)) return { object: scaleOf(await appliedScale(context, exchange, target)) };
+  if (exchange.method === 'GET') return { object: scaleOf(target.spec, existing(context, target)) };
+  if (isApply(exchange))
+    return { object: scaleOf(target.spec, await appliedScale(context, exchange, target)) };
   const isPatch = exchange.method === 'PATCH';
   const { dryRun, fieldManager } = isPatch
     ? patchQuery(exchange.query)
@@ -28,22 +30,21 @@ export async function scale(context: ApiContext, exchange: Exchange, target: Tar
   const next = await nextScale(context, exchange, target);
   const writer = writerOf(exchange, fieldManager, 'scale');
   const change = (current: KubeObject): KubeObject => {
-    const wanted = next(scaleOf(current));
+    const wanted = next(scaleOf(target.spec, current));
     const metadata = isRecord(wanted['metadata']) ? wanted['metadata'] : {};
     const version = metadata['resourceVersion'];
     const resourceVersion = typeof version === 'string' ? version : '';
     const replicas = replicasOf(wanted, target.name);
-    const { spec } = current as Scalable;
-    const scaled: Scalable = {
-      ...current,
-      spec: { ...spec, replicas },
-      metadata: { ...current.metadata, resourceVersion },
-    };
-    return scaled;
+    const scaled = target.spec.scale?.write(current, replicas) ?? withReplicas(current, replicas);
+    return { ...scaled, metadata: { ...current.metadata, resourceVersion } };
   };
   const { spec, namespace, name } = target;
-  const updated = await context.store.modifyObject(spec.kind, namespace, name, change, { dryRun, writer });
-  return { object: scaleOf(updated) };
+  const updated = await context.store.modifyObject(idOf(spec), namespace, name, change, { dryRun, writer });
+  return { object: scaleOf(spec, updated) };
+}
+
+function withReplicas(object: KubeObject, replicas: number): Scalable {
+  return { ...object, spec: { ...(object as Scalable).spec, replicas } };
 }
 
 /** Applies the number of replicas, the one field of a Scale that can be owned: as a part of the workload. */
@@ -99,15 +100,20 @@ function replicasOf(wanted: Record<string, unknown>, name: string): number {
   return replicas;
 }
 
-function scaleOf(object: KubeObject): object {
+function scaleOf(kind: KindSpec, object: KubeObject): object {
   const { spec, status, metadata } = object as Scalable;
+  const { replicas, current, selector } = kind.scale?.read(object) ?? {
+    replicas: spec.replicas ?? 0,
+    current: status?.replicas ?? 0,
+    selector: selectorText(spec.selector),
+  };
   const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: { replicas: spec.replicas ?? 0 },
-    status: { replicas: status?.replicas ?? 0, selector: selectorText(spec.selector) },
+    spec: { replicas },
+    status: { replicas: current, selector },
   };
 }
 

@@ -1,4 +1,4 @@
-import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 
 /** Group, version and kind of what a path takes or gives. */
 export interface GroupVersionKind {
@@ -29,7 +29,7 @@ const ORDINARY = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch'
 const PART = ['get', 'patch', 'update'];
 const SCALE: GroupVersionKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 /** Kinds with a `/scale`; a kind of a later version that has replicas is added here. */
-const SCALABLE = new Set(['Deployment', 'ReplicaSet']);
+const SCALABLE = new Set(['Deployment', 'ReplicaSet', 'ReplicationController', 'StatefulSet']);
 
 const core = (kind: string): GroupVersionKind => ({ group: '', version: 'v1', kind });
 const POD_SUBRESOURCES: readonly Subresource[] = [
@@ -71,16 +71,16 @@ const OWN_SUBRESOURCES: ReadonlyMap<string, readonly Subresource[]> = new Map([
 ]);
 
 /** True when the kind has a `/scale`. */
-export function isScalable(spec: Pick<KindSpec, 'kind'>): boolean {
-  return SCALABLE.has(spec.kind);
+export function isScalable(spec: Pick<KindSpec, 'id' | 'kind' | 'scale'>): boolean {
+  return spec.scale !== undefined || SCALABLE.has(idOf(spec));
 }
 
 /** A stored kind as discovery lists it. */
 export function servedOf(spec: KindSpec): ServedResource {
   const own = { group: spec.group, version: spec.version, kind: spec.kind };
   const subresources: Subresource[] = [
-    ...(OWN_SUBRESOURCES.get(spec.kind) ?? []),
-    ...(spec.kind === 'Pod' ? POD_SUBRESOURCES : []),
+    ...(OWN_SUBRESOURCES.get(idOf(spec)) ?? []),
+    ...(idOf(spec) === 'Pod' ? POD_SUBRESOURCES : []),
     ...(isScalable(spec) ? [{ name: 'scale', responds: SCALE, verbs: PART }] : []),
     ...(spec.hasStatus ? [{ name: 'status', responds: own, verbs: PART }] : []),
   ];
@@ -91,7 +91,7 @@ export function servedOf(spec: KindSpec): ServedResource {
     namespaced: spec.namespaced,
     shortNames: spec.shortNames,
     categories: spec.categories,
-    verbs: spec.kind === 'Namespace' ? ORDINARY.filter((v) => v !== 'deletecollection') : ORDINARY,
+    verbs: idOf(spec) === 'Namespace' ? ORDINARY.filter((v) => v !== 'deletecollection') : ORDINARY,
     subresources,
   };
 }
@@ -121,6 +121,10 @@ const asked = (group: string, kind: string, namespaced = false): ServedResource 
 
 /** Resources that are computed, not stored. */
 export const COMPUTED: readonly ServedResource[] = [
+  {
+    ...computed('apiregistration.k8s.io', 'v1', 'APIService', 'apiservices', false, ['get', 'list']),
+    categories: ['api-extensions'],
+  },
   asked('authentication.k8s.io', 'SelfSubjectReview'),
   asked('authentication.k8s.io', 'TokenReview'),
   asked('authorization.k8s.io', 'LocalSubjectAccessReview', true),

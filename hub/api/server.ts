@@ -23,7 +23,8 @@ import type {
 } from './ports.ts';
 import { refuseRaw } from './raw-refusal.ts';
 import { routes } from './routes.ts';
-import { COMPUTED, servedOf } from './served.ts';
+import { COMPUTED, type ServedResource, servedOf } from './served.ts';
+import { viewedStore } from './viewed-store.ts';
 import { EventEncoder } from './watch-events.ts';
 
 /** PEM texts. `ca` is the authority whose client certificates are believed. */
@@ -40,6 +41,8 @@ export interface ApiServerOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly kinds: readonly KindSpec[];
+  /** Kinds that come and go while the server runs; the same array as long as nothing changes. Default: none. */
+  readonly customKinds?: () => readonly KindSpec[];
   readonly store: StorePort;
   readonly codec: CodecPort;
   readonly openApi: OpenApiPort;
@@ -78,6 +81,28 @@ const TCP_KEEP_ALIVE_MS = 30_000;
 const STOP_GRACE_MS = 2_000;
 const MAX_HEADER_BYTES = 64 * 1024;
 
+const NO_KINDS: readonly KindSpec[] = [];
+
+interface KindTable {
+  readonly kinds: readonly KindSpec[];
+  readonly resources: readonly ServedResource[];
+}
+
+/** All kinds and what discovery says of them, made anew when the custom ones have changed. */
+function kindTable(fixed: readonly KindSpec[], custom: () => readonly KindSpec[]): () => KindTable {
+  let of: readonly KindSpec[] | undefined;
+  let table: KindTable = { kinds: [], resources: [] };
+  return () => {
+    const now = custom();
+    if (now !== of) {
+      of = now;
+      const kinds = [...fixed, ...now];
+      table = { kinds, resources: [...fixed.map(servedOf), ...COMPUTED, ...now.map(servedOf)] };
+    }
+    return table;
+  };
+}
+
 /**
  * The Kubernetes REST API over HTTPS. Every refusal is a Status; a handler that throws anything else is a logged 500
  * and never ends the process. After `stop` has resolved nothing listens and no connection is left.
@@ -91,15 +116,20 @@ export class ApiServer {
   constructor(options: ApiServerOptions) {
     this.#options = options;
     this.#openApi = new OpenApiDesk(options.openApi, options.clock);
-    const { kinds, store, codec, streams, telemetry, clock, log } = options;
-    const resources = [...kinds.map(servedOf), ...COMPUTED];
+    const { codec, streams, telemetry, clock, log } = options;
+    const table = kindTable(options.kinds, options.customKinds ?? (() => NO_KINDS));
+    const store = viewedStore(options.store, () => table().kinds);
     const encoder = new EventEncoder();
     const authorize = options.authorize ?? mastersOnly;
     const handle = routes({
       identify: identifier(options.tokens, authorize),
       context: {
-        kinds,
-        resources,
+        get kinds() {
+          return table().kinds;
+        },
+        get resources() {
+          return table().resources;
+        },
         store,
         codec,
         streams,

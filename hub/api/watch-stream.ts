@@ -1,5 +1,5 @@
 import type { Timer } from '../../kit/clock.ts';
-import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { ApiContext } from './context.ts';
 import type { ProjectOptions } from './projection.ts';
@@ -52,7 +52,7 @@ export class WatchStream {
   /** Starts with `items` as the state at `revision`, then tells what comes after. Throws ApiError `Expired`. */
   begin(revision: number, items: readonly KubeObject[]): void {
     const { context, spec, namespace, filter, markInitialEnd } = this.#options;
-    this.#unsubscribe = context.store.watch(spec.kind, revision, (change) => {
+    this.#unsubscribe = context.store.watch(idOf(spec), revision, (change) => {
       const event = eventOf(change, namespace, filter);
       if (event !== undefined) this.#take(event);
     });

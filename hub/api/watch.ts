@@ -1,3 +1,4 @@
+import { idOf } from '../../protocol/kinds/kind.ts';
 import { ApiError, type Status } from '../../protocol/status.ts';
 import { type ApiContext, notAcceptable, type Target } from './context.ts';
 import { type Answer, type Exchange, STREAMED } from './exchange.ts';
@@ -86,7 +87,7 @@ function begin(
     if (from > store.revision)
       throw new ApiError('Expired', `too old resource version: ${from} (${store.revision})`);
     const initial = options.sendInitialEvents ?? fromNow;
-    const items = initial ? store.listObjects(target.spec.kind, target.namespace).items : [];
+    const items = initial ? store.listObjects(idOf(target.spec), target.namespace).items : [];
     stream.begin(initial ? store.revision : from, items);
     return undefined;
   } catch (error) {

@@ -1,3 +1,4 @@
+import { idOf } from '../../protocol/kinds/kind.ts';
 import { ApiError } from '../../protocol/status.ts';
 import type { ApiContext, Target } from './context.ts';
 import { readObject } from './decode.ts';
@@ -16,7 +17,8 @@ export async function create(context: ApiContext, exchange: Exchange, target: Ta
   const object = await readObject(context, exchange, spec, namespace, options.fieldValidation);
   const writer = writerOf(exchange, options.fieldManager);
   const { dryRun } = options;
-  const created = await context.store.createObject(spec.kind, object, { dryRun, writer });
+  exchange.warnings.push(...(spec.warnings?.(object) ?? []));
+  const created = await context.store.createObject(idOf(spec), object, { dryRun, writer });
   return { object: shown(context, exchange, target, created), code: 201 };
 }
 
@@ -37,11 +39,12 @@ export async function update(
       'BadRequest',
       `the name of the object (${own}) does not match the name on the URL (${name})`,
     );
-  const absent = context.store.getObject(spec.kind, namespace, name) === undefined;
+  const absent = context.store.getObject(idOf(spec), namespace, name) === undefined;
   const writer = writerOf(exchange, options.fieldManager, part === 'status' ? part : '');
   const { dryRun } = options;
+  if (part === 'spec') exchange.warnings.push(...(spec.warnings?.(object) ?? []));
   const updated = await (part === 'status'
-    ? context.store.updateStatusObject(spec.kind, object, { dryRun, writer })
-    : context.store.updateObject(spec.kind, object, { dryRun, writer }));
+    ? context.store.updateStatusObject(idOf(spec), object, { dryRun, writer })
+    : context.store.updateObject(idOf(spec), object, { dryRun, writer }));
   return { object: shown(context, exchange, target, updated), code: absent ? 201 : 200 };
 }

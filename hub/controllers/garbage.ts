@@ -1,5 +1,6 @@
 import type { KeyedQueue } from '../../kit/keyed-queue.ts';
 import { inParallel } from '../../kit/parallel.ts';
+import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KindName } from '../../protocol/kinds/kind-map.ts';
 import type { KubeObject, OwnerReference } from '../../protocol/kinds/meta.ts';
 import type { Change } from '../cluster.ts';
@@ -19,6 +20,28 @@ const KINDS: Readonly<Record<KindName, true>> = {
   Lease: true,
   Deployment: true,
   ReplicaSet: true,
+  DaemonSet: true,
+  StatefulSet: true,
+  ControllerRevision: true,
+  PodTemplate: true,
+  ReplicationController: true,
+  Job: true,
+  CronJob: true,
+  HorizontalPodAutoscaler: true,
+  PodDisruptionBudget: true,
+  PriorityClass: true,
+  ResourceQuota: true,
+  LimitRange: true,
+  Service: true,
+  Endpoints: true,
+  EndpointSlice: true,
+  Ingress: true,
+  IngressClass: true,
+  NetworkPolicy: true,
+  PersistentVolume: true,
+  PersistentVolumeClaim: true,
+  StorageClass: true,
+  CustomResourceDefinition: true,
   Role: true,
   RoleBinding: true,
   ClusterRole: true,
@@ -33,9 +56,11 @@ export interface GarbageOptions {
   readonly keepTerminatedPods: number;
   /** How long a node must be away before its pods go: a node that was deleted by mistake can come back. */
   readonly nodeQuarantineMs: number;
+  /** Kinds of definitions, whose objects own and are owned like all others. */
+  readonly customKinds: () => readonly KindSpec[];
 }
 
-const DEFAULTS: GarbageOptions = { keepTerminatedPods: 500, nodeQuarantineMs: 20_000 };
+const DEFAULTS: GarbageOptions = { keepTerminatedPods: 500, nodeQuarantineMs: 20_000, customKinds: () => [] };
 const WRITES_IN_FLIGHT = 64;
 
 /**
@@ -61,7 +86,8 @@ export class GarbageController implements Loop {
   start(signal: AbortSignal): void {
     const { view } = this.#deps;
     this.#unsubscribe = view.subscribe((change) => this.#onChange(change));
-    for (const kind of KIND_NAMES) {
+    const custom = this.#options.customKinds().map((spec) => idOf(spec) as KindName);
+    for (const kind of [...KIND_NAMES, ...custom]) {
       for (const object of view.list(kind)) {
         this.#index(kind, object);
         this.#queue.add(queueKey(kind, object));
@@ -78,7 +104,7 @@ export class GarbageController implements Loop {
   }
 
   #onChange({ kind, type, object, previous }: Change): void {
-    if (!isKind(kind)) return;
+    if (!this.#isKind(kind)) return;
     const key = queueKey(kind, object);
     if (previous !== undefined) this.#unindex(kind, previous);
     if (type === 'deleted') {
@@ -112,11 +138,26 @@ export class GarbageController implements Loop {
     this.#queue.addAfter(`node:${nodeName}`, this.#options.nodeQuarantineMs);
   }
 
+  /** True for kinds the store has; custom ones have no type in the tree, but the typed view reads them too. */
+  #isKind(kind: string): kind is KindName {
+    return Object.hasOwn(KINDS, kind) || this.#options.customKinds().some((spec) => idOf(spec) === kind);
+  }
+
+  /** What the store calls the kind of an object or reference; undefined for kinds it does not have. */
+  #kindOf({ apiVersion, kind }: { apiVersion: string; kind: string }): KindName | undefined {
+    const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
+    const custom = `${kind}.${group}`;
+    if (this.#options.customKinds().some((spec) => idOf(spec) === custom)) return custom as KindName;
+    return Object.hasOwn(KINDS, kind) ? (kind as KindName) : undefined;
+  }
+
   #addOwner(owner: OwnerReference, dependent: KubeObject): void {
-    if (!isKind(owner.kind)) return;
-    const found = this.#deps.view.byUid(owner.kind, owner.uid);
-    if (found?.metadata.deletionTimestamp !== undefined) this.#queue.add(queueKey(owner.kind, found));
-    else if (found === undefined) this.#queue.add(queueKey(dependent.kind as KindName, dependent));
+    const kind = this.#kindOf(owner);
+    const own = this.#kindOf(dependent);
+    if (kind === undefined || own === undefined) return;
+    const found = this.#deps.view.byUid(kind, owner.uid);
+    if (found?.metadata.deletionTimestamp !== undefined) this.#queue.add(queueKey(kind, found));
+    else if (found === undefined) this.#queue.add(queueKey(own, dependent));
   }
 
   #index(kind: KindName, object: KubeObject): void {
@@ -141,7 +182,7 @@ export class GarbageController implements Loop {
     const rest = key.slice(colon + 1);
     if (kind === 'terminated') return this.#removeTerminated();
     if (kind === 'node') return this.#removeOrphaned(rest);
-    if (!isKind(kind)) return;
+    if (!this.#isKind(kind)) return;
     const { namespace, name } = splitKey(rest);
     const object: KubeObject | undefined = this.#deps.view.get(kind, namespace, name);
     if (object === undefined) return;
@@ -164,8 +205,9 @@ export class GarbageController implements Loop {
   }
 
   #exists(owner: OwnerReference, dependent: KubeObject): boolean | undefined {
-    if (!isKind(owner.kind)) return undefined;
-    const found = this.#deps.view.byUid(owner.kind, owner.uid);
+    const kind = this.#kindOf(owner);
+    if (kind === undefined) return undefined;
+    const found = this.#deps.view.byUid(kind, owner.uid);
     if (found === undefined) return false;
     const namespace = found.metadata.namespace ?? '';
     return namespace === '' || namespace === (dependent.metadata.namespace ?? '');
@@ -269,8 +311,4 @@ function concernsUs({ metadata }: KubeObject): boolean {
 
 function queueKey(kind: KindName, { metadata }: KubeObject): string {
   return `${kind}:${metadata.namespace === undefined ? '' : `${metadata.namespace}/`}${metadata.name}`;
-}
-
-function isKind(kind: string): kind is KindName {
-  return Object.hasOwn(KINDS, kind);
 }

@@ -1,5 +1,7 @@
 import type { KeyedQueue } from '../../kit/keyed-queue.ts';
 import { inParallel } from '../../kit/parallel.ts';
+import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
+import type { KindName } from '../../protocol/kinds/kind-map.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { Change } from '../cluster.ts';
 import { NAMESPACE_ORDER } from '../decide/garbage.ts';
@@ -16,10 +18,12 @@ const WRITES_IN_FLIGHT = 64;
 export class NamespaceController implements Loop {
   readonly #deps: LoopDeps;
   readonly #caPem: string;
+  readonly #customKinds: () => readonly KindSpec[];
   readonly #queue: KeyedQueue;
   #unsubscribe: (() => void) | undefined;
 
-  constructor(deps: LoopDeps, caPem: string) {
+  constructor(deps: LoopDeps, caPem: string, customKinds: () => readonly KindSpec[] = () => []) {
+    this.#customKinds = customKinds;
     this.#deps = { ...deps, log: deps.log.with({ room: 'controllers', loop: 'namespace' }) };
     this.#caPem = caPem;
     this.#queue = loopQueue((name) => this.#reconcile(name), this.#deps, 8);
@@ -85,7 +89,10 @@ export class NamespaceController implements Loop {
   /** Deletes what is left, makers first; true when nothing is. What stays for its grace period calls us when it goes. */
   async #empty(namespace: string): Promise<boolean> {
     const { view, client } = this.#deps;
-    for (const kind of NAMESPACE_ORDER) {
+    // The typed view reads any kind the store has; custom ones have no type in the tree, and go first: they may make others.
+    const custom = this.#customKinds().filter((spec) => spec.namespaced);
+    const order = [...custom.map((spec) => idOf(spec) as KindName), ...NAMESPACE_ORDER];
+    for (const kind of order) {
       const objects: readonly KubeObject[] = view.list(kind, namespace);
       await inParallel(
         objects.filter((o) => o.metadata.deletionTimestamp === undefined),
@@ -94,7 +101,7 @@ export class NamespaceController implements Loop {
           tolerant(client.delete(kind, namespace, m.name, { uid: m.uid, propagation: 'Background' })),
       );
     }
-    return NAMESPACE_ORDER.every((kind) => view.list(kind, namespace).length === 0);
+    return order.every((kind) => view.list(kind, namespace).length === 0);
   }
 
   /** Takes the finalizer `kubernetes` off, which is what lets the store drop the object. */

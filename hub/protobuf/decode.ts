@@ -26,7 +26,8 @@ export function decodeProtobuf(bytes: Uint8Array): DecodedBody {
   if (!MAGIC.every((byte, i) => bytes[i] === byte))
     throw new ProtobufError('malformed', 'the body does not begin with the Kubernetes protobuf prefix');
   const { apiVersion, kind, raw } = readEnvelope(bytes.subarray(MAGIC.length));
-  const schema = schemaOf(apiVersion, kind);
+  // The table tells JSON schemas by their JSON form, which differs from their messages.
+  const schema = apiVersion.startsWith('apiextensions.k8s.io/') ? undefined : schemaOf(apiVersion, kind);
   if (schema === undefined)
     throw new ProtobufError('unknown-kind', `no kind "${kind}" is registered for version "${apiVersion}"`);
   const object = readStruct(schema.types, schema.root, raw, 0);

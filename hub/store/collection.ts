@@ -155,7 +155,7 @@ function controllerUid(object: KubeObject): string | undefined {
 }
 
 function nodeName(object: AnyObject): string | undefined {
-  if (object.kind !== 'Pod') return undefined;
+  if (object.kind !== 'Pod' || object.apiVersion !== 'v1') return undefined;
   const name = object.spec?.['nodeName'];
   return typeof name === 'string' && name !== '' ? name : undefined;
 }

@@ -1,4 +1,4 @@
-import type { FieldError, KindSpec } from '../../protocol/kinds/kind.ts';
+import { type FieldError, idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import { validateSameEphemeral } from '../../protocol/validate/pod-update.ts';
 import type { AnyObject, Writer } from './plan.ts';
@@ -10,7 +10,7 @@ export function ephemeralErrors(
   current: AnyObject | undefined,
   writer: Writer | undefined,
 ): FieldError[] {
-  if (spec.kind !== 'Pod') return [];
+  if (idOf(spec) !== 'Pod') return [];
   const subresource = writer === undefined || writer === 'given' ? undefined : writer.subresource;
   if (subresource === 'ephemeralcontainers') return [];
   if (current !== undefined)

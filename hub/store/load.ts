@@ -23,8 +23,9 @@ export function readEntries(entries: ReadonlyMap<string, unknown>, fields: Share
     if (managedFields !== undefined) value.metadata.managedFields = fields.share(managedFields);
     deepFreeze(value);
     revision = Math.max(revision, Number(value.metadata.resourceVersion));
-    const list = objects.get(value.kind);
-    if (list === undefined) objects.set(value.kind, [value]);
+    const kind = key.slice(0, key.indexOf('/'));
+    const list = objects.get(kind);
+    if (list === undefined) objects.set(kind, [value]);
     else list.push(value);
   }
   return { objects, revision };

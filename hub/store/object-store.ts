@@ -1,5 +1,5 @@
 import type { Logger } from '../../kit/logger.ts';
-import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError } from '../../protocol/status.ts';
 import type { Change } from '../cluster.ts';
@@ -33,7 +33,7 @@ const HISTORY: HistoryLimits = { changes: 10_000, bytes: 8 * 1024 * 1024 };
  * which revisions count. All writes reject with ApiError; a kind that is not in the table is NotFound.
  */
 export class ObjectStore {
-  readonly #kinds: ReadonlyMap<string, KindSpec>;
+  readonly #kinds: Map<string, KindSpec>;
   readonly #memory: Memory;
   readonly #writes: WriteQueue;
   readonly #pages: ListPages;
@@ -45,7 +45,8 @@ export class ObjectStore {
   protected constructor(options: StoreOptions) {
     this.#map = options.map;
     this.#log = options.log;
-    this.#kinds = new Map(options.kinds.map((spec) => [spec.kind, spec]));
+    const stored = options.kinds.filter((spec) => spec.view === undefined);
+    this.#kinds = new Map(stored.map((spec) => [idOf(spec), spec]));
     const { objects, revision } = readEntries(options.entries, this.#fields);
     this.#memory = new Memory(objects, revision, options.history ?? HISTORY);
     this.#pages = new ListPages(options.clock, (kind, namespace, at) => ({
@@ -76,6 +77,16 @@ export class ObjectStore {
   /** The kinds served, in the order given. */
   get kinds(): readonly KindSpec[] {
     return [...this.#kinds.values()];
+  }
+
+  /** Takes a kind in, or another version of one; what is stored under its id is there at once. */
+  register(spec: KindSpec): void {
+    this.#kinds.set(idOf(spec), spec);
+  }
+
+  /** Takes no more writes of a kind. Its objects should be gone by then; what is left stays, unseen. */
+  unregister(id: string): void {
+    this.#kinds.delete(id);
   }
 
   /** The visible object; the namespace of a cluster-wide kind does not matter. */

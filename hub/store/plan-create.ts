@@ -1,5 +1,5 @@
 import { toTime } from '../../kit/clock.ts';
-import { apiVersionOf, type KindSpec } from '../../protocol/kinds/kind.ts';
+import { apiVersionOf, idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { ObjectMeta } from '../../protocol/kinds/meta.ts';
 import { ApiError, alreadyExists, invalid } from '../../protocol/status.ts';
 import { ephemeralErrors } from './ephemeral.ts';
@@ -30,9 +30,13 @@ export function planCreate(context: PlanContext, spec: KindSpec, input: ObjectIn
   spec.prepareCreate?.(object);
   spec.setDefaults(object);
   context.admit(object);
-  const errors = [...spec.validate(object), ...ephemeralErrors(spec, object, undefined, writer)];
+  const errors = [
+    ...spec.validate(object),
+    ...(spec.validateCreate?.(object) ?? []),
+    ...ephemeralErrors(spec, object, undefined, writer),
+  ];
   if (errors.length > 0) throw invalid(spec, name, errors);
-  if (context.newest(spec.kind, namespace, name) !== undefined) throw alreadyExists(spec, name);
+  if (context.newest(idOf(spec), namespace, name) !== undefined) throw alreadyExists(spec, name);
   trackFields(context, spec, undefined, object, writer);
   return { type: 'added', spec, object };
 }
@@ -62,7 +66,7 @@ function freeName(context: PlanContext, spec: KindSpec, given: Partial<ObjectMet
   let name = '';
   for (let tries = 0; tries < NAME_TRIES; tries += 1) {
     name = generatedName(base, context.ids);
-    if (context.newest(spec.kind, given.namespace ?? '', name) === undefined) break;
+    if (context.newest(idOf(spec), given.namespace ?? '', name) === undefined) break;
   }
   return name;
 }

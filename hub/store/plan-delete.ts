@@ -1,5 +1,5 @@
 import { toTime } from '../../kit/clock.ts';
-import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { conflict } from '../../protocol/status.ts';
 import type { DeleteOptions } from '../cluster.ts';
@@ -31,13 +31,13 @@ export function planDelete(
 ): Step {
   const current = require(context, spec, namespace, name);
   requirePreconditions(spec, current, options);
-  if (spec.kind === 'Namespace' && LASTING_NAMESPACES.includes(name))
+  if (idOf(spec) === 'Namespace' && LASTING_NAMESPACES.includes(name))
     throw forbidden(spec, name, 'this namespace may not be deleted');
   const next: AnyObject = cloneJson(current);
   applyPropagation(next, options.propagation);
-  mark(next, graceSeconds(next, options), context.nowMs());
-  if (spec.kind === 'Namespace') next.status = { ...next.status, phase: 'Terminating' };
-  if (isFinished(next)) return { type: 'deleted', spec, object: next, previous: current };
+  mark(next, graceSeconds(spec, next, options), context.nowMs());
+  if (idOf(spec) === 'Namespace') next.status = { ...next.status, phase: 'Terminating' };
+  if (isFinished(spec, next)) return { type: 'deleted', spec, object: next, previous: current };
   const changed = JSON.stringify(next) !== JSON.stringify(current);
   return changed
     ? { type: 'modified', spec, object: next, previous: current }
@@ -67,8 +67,8 @@ function applyPropagation(object: KubeObject, propagation: DeleteOptions['propag
 }
 
 /** Seconds that a device gets to stop a pod; 0 for all else, for a pod that no device holds and for one that has ended. */
-function graceSeconds(object: AnyObject, options: DeleteOptions): number {
-  if (object.kind !== 'Pod') return 0;
+function graceSeconds(spec: KindSpec, object: AnyObject, options: DeleteOptions): number {
+  if (idOf(spec) !== 'Pod') return 0;
   if (object.metadata.deletionTimestamp !== undefined)
     return options.gracePeriodSeconds ?? object.metadata.deletionGracePeriodSeconds ?? 0;
   const phase = object.status?.['phase'];

@@ -1,5 +1,5 @@
 import { toTime } from '../../kit/clock.ts';
-import { apiVersionOf, type FieldError, type KindSpec } from '../../protocol/kinds/kind.ts';
+import { apiVersionOf, type FieldError, idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { Condition, KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError, conflict, invalid } from '../../protocol/status.ts';
 import { ephemeralErrors } from './ephemeral.ts';
@@ -28,14 +28,15 @@ export function planUpdate(
   writer?: Writer,
 ): Step {
   const { name = '', namespace = '' } = input.metadata;
-  const known = context.newest(spec.kind, spec.namespaced ? namespace : '', name);
+  const known = context.newest(idOf(spec), spec.namespaced ? namespace : '', name);
   if (known === undefined && spec.createOnUpdate === true && !input.metadata.resourceVersion)
     return planCreate(context, spec, input, writer);
   const current: AnyObject = require(context, spec, namespace, name);
   requireCurrent(spec, current, input.metadata);
   const next = replaced(spec, input, current);
-  if (spec.kind === 'Namespace' && !finalize) keep(next, 'spec', current.spec);
+  if (idOf(spec) === 'Namespace' && !finalize) keep(next, 'spec', current.spec);
   if (spec.hasStatus) keep(next, 'status', current.status);
+  spec.prepareUpdate?.(next, current);
   spec.setDefaults(next);
   refuse(spec, name, [
     ...spec.validate(next),

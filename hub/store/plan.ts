@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError, conflict, notFound, type ResourceName } from '../../protocol/status.ts';
 import type { SharedFields } from './field-tracking.ts';
@@ -77,7 +77,7 @@ export function forbidden(
 
 /** The present object; refuses with NotFound. */
 export function require(context: PlanContext, spec: KindSpec, namespace: string, name: string): KubeObject {
-  const found = context.newest(spec.kind, spec.namespaced ? namespace : '', name);
+  const found = context.newest(idOf(spec), spec.namespaced ? namespace : '', name);
   if (found === undefined) throw notFound(spec, name);
   return found;
 }
@@ -104,7 +104,7 @@ export function settle(spec: KindSpec, next: KubeObject, current: KubeObject): S
   if (isDeepStrictEqual(next, current)) return { type: 'none', spec, object: current };
   if (spec.hasGeneration && !isDeepStrictEqual(content(next), content(current)))
     next.metadata.generation = (current.metadata.generation ?? 0) + 1;
-  return { type: isFinished(next) ? 'deleted' : 'modified', spec, object: next, previous: current };
+  return { type: isFinished(spec, next) ? 'deleted' : 'modified', spec, object: next, previous: current };
 }
 
 function content(object: KubeObject): Record<string, unknown> {
@@ -112,11 +112,11 @@ function content(object: KubeObject): Record<string, unknown> {
 }
 
 /** True when an object that is being deleted has nothing left to wait for. */
-export function isFinished(object: AnyObject): boolean {
+export function isFinished(spec: KindSpec, object: AnyObject): boolean {
   const { deletionTimestamp, deletionGracePeriodSeconds = 0, finalizers = [] } = object.metadata;
   if (deletionTimestamp === undefined || deletionGracePeriodSeconds > 0 || finalizers.length > 0)
     return false;
-  return object.kind !== 'Namespace' || namespaceFinalizers(object).length === 0;
+  return idOf(spec) !== 'Namespace' || namespaceFinalizers(object).length === 0;
 }
 
 /** `spec.finalizers` of a namespace. */

@@ -1,6 +1,7 @@
 import { DurableError } from '../../kit/durable-error.ts';
 import type { MapChange } from '../../kit/durable-map.ts';
 import type { Logger } from '../../kit/logger.ts';
+import { idOf } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError } from '../../protocol/status.ts';
 import type { Change } from '../cluster.ts';
@@ -91,7 +92,7 @@ export class WriteQueue {
     const step = plan();
     if (step.type === 'none') {
       const { spec, object } = step;
-      if (!this.#onTheWay.has(keyOf(spec.kind, object))) resolve({ type: 'none', object });
+      if (!this.#onTheWay.has(keyOf(idOf(spec), object))) resolve({ type: 'none', object });
       else this.#push({ plan, again, step, change: undefined, bytes: 0, resolve, reject });
       return;
     }
@@ -99,10 +100,10 @@ export class WriteQueue {
     const { type, spec, object, previous } = step;
     object.metadata.resourceVersion = String(this.#revision);
     const bytes = deepFreeze(object);
-    const base = { type, kind: spec.kind, revision: this.#revision, object };
+    const base = { type, kind: idOf(spec), revision: this.#revision, object };
     const change: Change = previous === undefined ? base : { ...base, previous };
     const now = type === 'deleted' ? undefined : object;
-    this.#onTheWay.set(keyOf(spec.kind, object), { revision: this.#revision, object: now });
+    this.#onTheWay.set(keyOf(idOf(spec), object), { revision: this.#revision, object: now });
     this.#push({ plan, again, step, change, bytes, resolve, reject });
   }
 

@@ -1,3 +1,4 @@
+import type { JsonSchema } from '../crd/types.ts';
 import { isRecord } from '../json.ts';
 import { apiVersionOf, type KindSpec } from '../kinds/kind.ts';
 import { builtinTypes, schemaOf } from '../schema/builtin.ts';
@@ -56,11 +57,44 @@ function shapeOfType(types: TypeSource, type: FieldType): Shape {
 }
 
 /** The shape of a kind's objects. One without a schema is told apart by form, but for its metadata. */
-export function shapeOfKind(spec: Pick<KindSpec, 'kind' | 'group' | 'version'>): Shape {
+export function shapeOfKind(spec: Pick<KindSpec, 'kind' | 'group' | 'version' | 'openApi'>): Shape {
   const schema = schemaOf(apiVersionOf(spec), spec.kind);
   if (schema !== undefined) return shapeOfStruct(schema.types, schema.root.name);
+  const custom = spec.openApi === undefined ? undefined : shapeOfJsonSchema(spec.openApi);
   const metadata: FieldShape = { shape: shapeOfStruct(builtinTypes, 'meta/v1.ObjectMeta'), always: true };
-  return { is: 'struct', field: (name) => (name === 'metadata' ? metadata : UNKNOWN) };
+  return {
+    is: 'struct',
+    field: (name) => {
+      if (name === 'metadata') return metadata;
+      return custom === undefined ? UNKNOWN : innerShape(custom, name);
+    },
+  };
+}
+
+/** The shape that a custom resource's schema gives a value, by its `x-kubernetes-list-type` and the like. */
+function shapeOfJsonSchema(schema: JsonSchema): Shape {
+  const { items, properties, additionalProperties } = schema;
+  if (schema['x-kubernetes-map-type'] === 'atomic') return LEAF;
+  const listType = schema['x-kubernetes-list-type'];
+  if (listType === 'set') return { is: 'set' };
+  if (listType === 'map')
+    return {
+      is: 'items',
+      keys: schema['x-kubernetes-list-map-keys'] ?? [],
+      of: items === undefined ? ANY : shapeOfJsonSchema(items),
+    };
+  if (schema.type === 'array') return LEAF;
+  if (properties !== undefined)
+    return {
+      is: 'struct',
+      field: (name) => {
+        const inner = Object.hasOwn(properties, name) ? properties[name] : undefined;
+        return inner === undefined ? UNKNOWN : { shape: shapeOfJsonSchema(inner), always: false };
+      },
+    };
+  return isRecord(additionalProperties)
+    ? { is: 'map', of: shapeOfJsonSchema(additionalProperties as JsonSchema) }
+    : ANY;
 }
 
 /** What a field of a struct or an entry of a map is like; fields no schema knows are `any`. */

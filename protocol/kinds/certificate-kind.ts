@@ -40,7 +40,10 @@ export const certificateSigningRequestKind = defineKind<CertificateSigningReques
     prepareCreate: (csr) => {
       csr.status = {};
     },
+  },
+  {
+    validate: validateSigningRequest,
+    validateUpdate: validateSigningRequestUpdate,
     validateStatusUpdate: validateSigningStatus,
   },
-  { validate: validateSigningRequest, validateUpdate: validateSigningRequestUpdate },
 );

@@ -4,15 +4,33 @@ import type { Loose } from './loose.ts';
 import type { KubeObject } from './meta.ts';
 
 type Described<T extends KubeObject> = Pick<KindSpec<T>, 'kind' | 'plural' | 'columns'> &
-  Partial<Omit<KindSpec<T>, 'kind' | 'plural' | 'columns' | 'setDefaults' | 'validate' | 'validateUpdate'>>;
+  Partial<
+    Omit<
+      KindSpec<T>,
+      | 'kind'
+      | 'plural'
+      | 'columns'
+      | 'setDefaults'
+      | 'validate'
+      | 'validateUpdate'
+      | 'validateStatusUpdate'
+      | 'validateCreate'
+      | 'prepareUpdate'
+    >
+  >;
 
 /** What a kind adds to the rules every kind has; objects come as clients send them, any field may be missing. */
 interface Rules<T extends KubeObject> {
   /** Which names are good; a DNS subdomain unless said otherwise. */
   readonly nameRule?: NameRule;
+  /** True where a finalizer needs no domain before a slash: definitions and what they define. */
+  readonly plainFinalizers?: boolean;
   readonly setDefaults?: (object: Loose<T>) => void;
   readonly validate?: (object: Loose<T>) => ReturnType<KindSpec<T>['validate']>;
   readonly validateUpdate?: (next: Loose<T>, previous: Loose<T>) => ReturnType<KindSpec<T>['validate']>;
+  readonly validateStatusUpdate?: (next: Loose<T>, previous: Loose<T>) => ReturnType<KindSpec<T>['validate']>;
+  readonly validateCreate?: (object: Loose<T>) => ReturnType<KindSpec<T>['validate']>;
+  readonly prepareUpdate?: (next: Loose<T>, previous: Loose<T>) => void;
 }
 
 /**
@@ -35,13 +53,17 @@ export function defineKind<T extends KubeObject>(kind: Described<T>, rules: Rule
     namespaced,
     setDefaults: (object) => rules.setDefaults?.(object as Loose<T>),
     validate: (object) => [
-      ...validateMetadata(object as Loose<KubeObject>, namespaced, rules.nameRule),
+      ...validateMetadata(object as Loose<KubeObject>, namespaced, rules.nameRule, rules.plainFinalizers),
       ...(rules.validate?.(object as Loose<T>) ?? []),
     ],
     validateUpdate: (next, previous) => [
       ...validateMetadataUpdate(next as Loose<KubeObject>, previous as Loose<KubeObject>),
       ...(rules.validateUpdate?.(next as Loose<T>, previous as Loose<T>) ?? []),
     ],
+    validateStatusUpdate: (next, previous) =>
+      rules.validateStatusUpdate?.(next as Loose<T>, previous as Loose<T>) ?? [],
+    validateCreate: (object) => rules.validateCreate?.(object as Loose<T>) ?? [],
+    prepareUpdate: (next, previous) => rules.prepareUpdate?.(next as Loose<T>, previous as Loose<T>),
   };
   return spec as unknown as KindSpec;
 }

@@ -9,6 +9,7 @@ export type FieldErrorReason =
   | 'FieldValueForbidden'
   | 'FieldValueNotFound'
   | 'FieldValueTooLong'
+  | 'FieldValueTooMany'
   | 'FieldValueTypeInvalid';
 
 /** One refused field: `field` is a path such as `spec.containers[1].name`, `message` Kubernetes' own wording. */
@@ -39,6 +40,8 @@ export interface Column<T> {
  */
 export interface KindSpec<T extends KubeObject = KubeObject> {
   readonly kind: T['kind'];
+  /** Name the store keeps and tells its objects by, where that is not `kind`: two groups may have kinds of one name. */
+  readonly id?: string;
   /** Empty for the core group. */
   readonly group: string;
   readonly version: string;
@@ -64,6 +67,46 @@ export interface KindSpec<T extends KubeObject = KubeObject> {
   readonly validateStatusUpdate?: (next: T, previous: T) => FieldError[];
   /** Called on create before validation: clears what a client may not set (status, for most kinds). */
   readonly prepareCreate?: (object: T) => void;
+  /** Called on update before defaulting: brings back what a client may leave out (addresses given once). */
+  readonly prepareUpdate?: (next: T, previous: T) => void;
+  /** What is refused only of new objects, beside `validate`. */
+  readonly validateCreate?: (object: T) => FieldError[];
+  /** What clients are told beside the answer when they write the object: fields that are kept but not acted on. */
+  readonly warnings?: (object: T) => readonly string[];
+  /** Set for a kind that is only another view of objects stored as a different kind or version. */
+  readonly view?: KindView;
+  /** Set where `/scale` is not `spec.replicas`, `status.replicas` and `spec.selector`. */
+  readonly scale?: ScaleView;
+  /** Set for kinds that are no built-in structs: finds unknown fields, takes them out, reports type errors. */
+  readonly decode?: (value: Record<string, unknown>) => DecodedFields;
+  /** OpenAPI schema of a kind that is no built-in struct. */
+  readonly openApi?: Readonly<Record<string, unknown>>;
+}
+
+/** How objects of one kind are shown as another; both directions leave their argument alone and never throw. */
+export interface KindView {
+  /** `idOf` the kind that is stored. */
+  readonly of: string;
+  readonly toStored: (object: KubeObject) => KubeObject;
+  readonly fromStored: (object: KubeObject) => KubeObject;
+}
+
+/** Reads and writes the numbers of a `/scale`. */
+export interface ScaleView {
+  readonly read: (object: KubeObject) => { replicas: number; current: number; selector: string };
+  readonly write: (object: KubeObject, replicas: number) => KubeObject;
+}
+
+/** What decoding found, in the words of strict decoding, and the value without unknown fields. */
+export interface DecodedFields {
+  readonly unknown: readonly string[];
+  readonly typeErrors: readonly string[];
+  readonly value: Record<string, unknown>;
+}
+
+/** The name a kind's objects are stored by. */
+export function idOf(spec: Pick<KindSpec, 'id' | 'kind'>): string {
+  return spec.id ?? spec.kind;
 }
 
 /** `apps/v1`, or `v1` for the core group. */

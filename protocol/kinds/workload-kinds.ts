@@ -1,33 +1,14 @@
 import { defaultDeployment, defaultReplicaSet } from '../defaults/workloads.ts';
+import { ageColumn, integer, nameColumn, text } from '../print/cells.ts';
+import { templateColumns } from '../print/workload-columns.ts';
 import {
-  ageColumn,
-  containerImages,
-  containerNames,
-  integer,
-  nameColumn,
-  selectorText,
-  text,
-  wide,
-} from '../print/cells.ts';
-import { validateDeployment, validateReplicaSet, validateSelectorUpdate } from '../validate/workloads.ts';
+  validateDeployment,
+  validateReplicaCounts,
+  validateReplicaSet,
+  validateSelectorUpdate,
+} from '../validate/workloads.ts';
 import { defineKind } from './define-kind.ts';
-import type { Column } from './kind.ts';
-import type { Loose } from './loose.ts';
 import type { Deployment, ReplicaSet } from './workloads.ts';
-
-/** The wide columns of workloads. */
-const templateColumns = <T extends Deployment | ReplicaSet>(): Column<T>[] => {
-  const spec = (object: unknown): Loose<ReplicaSet['spec']> => (object as Loose<ReplicaSet>).spec ?? {};
-  return [
-    wide('Containers', 'Names of the containers of the template.', (object) =>
-      containerNames(spec(object).template?.spec?.containers),
-    ),
-    wide('Images', 'Images of the containers of the template.', (object) =>
-      containerImages(spec(object).template?.spec?.containers),
-    ),
-    wide('Selector', 'Which pods belong to it.', (object) => selectorText(spec(object).selector)),
-  ];
-};
 
 /** apps/v1 Deployment. */
 export const deploymentKind = defineKind<Deployment>(
@@ -53,7 +34,7 @@ export const deploymentKind = defineKind<Deployment>(
         (d) => d.status?.availableReplicas ?? 0,
       ),
       ageColumn(),
-      ...templateColumns<Deployment>(),
+      ...templateColumns<Deployment>((d) => d.spec),
     ],
     prepareCreate: (deployment) => {
       deployment.status = {};
@@ -63,6 +44,13 @@ export const deploymentKind = defineKind<Deployment>(
     setDefaults: defaultDeployment,
     validate: validateDeployment,
     validateUpdate: validateSelectorUpdate,
+    validateStatusUpdate: ({ status = {} }) =>
+      validateReplicaCounts(status, [
+        'updatedReplicas',
+        'readyReplicas',
+        'availableReplicas',
+        'unavailableReplicas',
+      ]),
   },
 );
 
@@ -82,7 +70,7 @@ export const replicaSetKind = defineKind<ReplicaSet>(
       integer('Current', 'Pods that exist.', (rs) => rs.status?.replicas ?? 0),
       integer('Ready', 'Pods that are ready.', (rs) => rs.status?.readyReplicas ?? 0),
       ageColumn(),
-      ...templateColumns<ReplicaSet>(),
+      ...templateColumns<ReplicaSet>((rs) => rs.spec),
     ],
     fieldSelectors: { 'status.replicas': (rs) => String(rs.status?.replicas ?? 0) },
     prepareCreate: (rs) => {
@@ -93,5 +81,7 @@ export const replicaSetKind = defineKind<ReplicaSet>(
     setDefaults: defaultReplicaSet,
     validate: validateReplicaSet,
     validateUpdate: validateSelectorUpdate,
+    validateStatusUpdate: ({ status = {} }) =>
+      validateReplicaCounts(status, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas']),
   },
 );

@@ -1,5 +1,6 @@
 import type { Condition, IntOrString, KubeObject, LabelSelector } from './meta.ts';
 import type { PodSpec } from './pod.ts';
+import type { PersistentVolumeClaim } from './storage.ts';
 
 /** What a controller stamps pods from. */
 export interface PodTemplateSpec {
@@ -63,4 +64,93 @@ export interface ReplicaSetStatus {
   availableReplicas?: number;
   observedGeneration?: number;
   conditions?: Condition[];
+}
+
+export interface DaemonSet extends KubeObject {
+  kind: 'DaemonSet';
+  spec: DaemonSetSpec;
+  status?: DaemonSetStatus;
+}
+
+export interface DaemonSetSpec {
+  selector: LabelSelector;
+  template: PodTemplateSpec;
+  updateStrategy?: {
+    type?: 'RollingUpdate' | 'OnDelete';
+    rollingUpdate?: { maxUnavailable?: IntOrString; maxSurge?: IntOrString };
+  };
+  minReadySeconds?: number;
+  revisionHistoryLimit?: number;
+}
+
+export interface DaemonSetStatus {
+  currentNumberScheduled: number;
+  numberMisscheduled: number;
+  desiredNumberScheduled: number;
+  numberReady: number;
+  observedGeneration?: number;
+  updatedNumberScheduled?: number;
+  numberAvailable?: number;
+  numberUnavailable?: number;
+  collisionCount?: number;
+  conditions?: Condition[];
+}
+
+export interface StatefulSet extends KubeObject {
+  kind: 'StatefulSet';
+  spec: StatefulSetSpec;
+  status?: StatefulSetStatus;
+}
+
+export interface StatefulSetSpec {
+  replicas?: number;
+  selector: LabelSelector;
+  template: PodTemplateSpec;
+  volumeClaimTemplates?: PersistentVolumeClaim[];
+  serviceName?: string;
+  podManagementPolicy?: 'OrderedReady' | 'Parallel';
+  updateStrategy?: {
+    type?: 'RollingUpdate' | 'OnDelete';
+    rollingUpdate?: { partition?: number; maxUnavailable?: IntOrString };
+  };
+  revisionHistoryLimit?: number;
+  minReadySeconds?: number;
+  persistentVolumeClaimRetentionPolicy?: { whenDeleted?: string; whenScaled?: string };
+  ordinals?: { start?: number };
+}
+
+export interface StatefulSetStatus {
+  replicas: number;
+  observedGeneration?: number;
+  readyReplicas?: number;
+  currentReplicas?: number;
+  updatedReplicas?: number;
+  currentRevision?: string;
+  updateRevision?: string;
+  collisionCount?: number;
+  conditions?: Condition[];
+  availableReplicas?: number;
+}
+
+/** A past template of a DaemonSet or StatefulSet; `data` is a strategic merge patch and never changes. */
+export interface ControllerRevision extends KubeObject {
+  kind: 'ControllerRevision';
+  data?: Record<string, unknown>;
+  revision: number;
+}
+
+export interface PodTemplate extends KubeObject {
+  kind: 'PodTemplate';
+  template?: PodTemplateSpec;
+}
+
+export interface ReplicationController extends KubeObject {
+  kind: 'ReplicationController';
+  spec: {
+    replicas?: number;
+    minReadySeconds?: number;
+    selector?: Record<string, string>;
+    template?: PodTemplateSpec;
+  };
+  status?: ReplicaSetStatus;
 }

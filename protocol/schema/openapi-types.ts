@@ -21,6 +21,10 @@ const RAW = 'io.k8s.apimachinery.pkg.runtime.RawExtension';
 /** `io.k8s.api.core.v1.PodSpec` for `core/v1.PodSpec`. */
 export function openApiName(struct: string): string {
   const name = packageOf(struct);
+  const [group = '', version = ''] = name.split('/');
+  // Packages of the built-in groups have no dots; what has one is a custom resource's group.
+  if (group.includes('.'))
+    return `${group.split('.').toReversed().join('.')}.${version}.${shortNameOf(struct)}`;
   const path = name === 'meta/v1' ? META : `io.k8s.api.${name.replace('/', '.')}`;
   return `${path}.${shortNameOf(struct)}`;
 }

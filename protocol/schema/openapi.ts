@@ -8,7 +8,7 @@ import type { TypeSource } from './types.ts';
 /** What an OpenAPI document says of a kind. */
 export type OpenApiKind = Pick<
   KindSpec,
-  'kind' | 'group' | 'version' | 'plural' | 'namespaced' | 'hasStatus'
+  'kind' | 'group' | 'version' | 'plural' | 'namespaced' | 'hasStatus' | 'openApi'
 >;
 
 const PATCH_TYPES = [
@@ -59,6 +59,8 @@ const DELETE_QUERIES = [
 
 const STATUS = 'meta/v1.Status';
 const DELETE_OPTIONS = 'meta/v1.DeleteOptions';
+const OBJECT_META = 'meta/v1.ObjectMeta';
+const LIST_META = 'meta/v1.ListMeta';
 
 /**
  * The OpenAPI 3.0 document of one group version, as `/openapi/v3/apis/GROUP/VERSION` serves it: the operations of all
@@ -77,18 +79,43 @@ export function openApiDocument(
       [`${packageName}.${kind.kind}List`, gvk({ ...kind, kind: `${kind.kind}List` })] as const,
     ]),
   );
-  const roots = [...structs.keys(), STATUS, DELETE_OPTIONS];
+  const roots = [...structs.keys(), STATUS, DELETE_OPTIONS, OBJECT_META, LIST_META];
   return {
     openapi: '3.0.0',
     info: { title: 'Kubernetes', version: 'v1.32.0' },
     paths: Object.fromEntries(kinds.flatMap((kind) => kindPaths(kind, packageName))),
     components: {
-      schemas: openApiSchemas(types, docs, roots, (name) => {
-        const known = structs.get(name);
-        return known === undefined ? [] : [known];
-      }),
+      schemas: {
+        ...openApiSchemas(types, docs, roots, (name) => {
+          const known = structs.get(name);
+          return known === undefined ? [] : [known];
+        }),
+        ...Object.fromEntries(kinds.flatMap((kind) => customSchemas(kind, packageName))),
+      },
     },
   };
+}
+
+/** The schemas of a kind that is no built-in struct, and of its list. */
+function customSchemas(kind: OpenApiKind, packageName: string): [string, OpenApi][] {
+  if (kind.openApi === undefined) return [];
+  const struct = `${packageName}.${kind.kind}`;
+  const list: OpenApi = {
+    description: `${kind.kind}List is a list of ${kind.kind}`,
+    type: 'object',
+    required: ['items'],
+    properties: {
+      apiVersion: { type: 'string' },
+      kind: { type: 'string' },
+      metadata: { allOf: [schemaRef(openApiName(LIST_META))] },
+      items: { type: 'array', items: schemaRef(openApiName(struct)) },
+    },
+    'x-kubernetes-group-version-kind': [gvk({ ...kind, kind: `${kind.kind}List` })],
+  };
+  return [
+    [openApiName(struct), { ...kind.openApi, 'x-kubernetes-group-version-kind': [gvk(kind)] }],
+    [openApiName(`${struct}List`), list],
+  ];
 }
 
 const gvk = ({ group, version, kind }: Pick<OpenApiKind, 'group' | 'version' | 'kind'>): OpenApi => ({
@@ -202,7 +229,10 @@ function updateOperations(kind: OpenApiKind, struct: string, suffix: string): Op
     patch: operation(kind, 'patch', `patch ${suffix}`, {
       description: `partially update ${part}the specified ${kind.kind}`,
       parameters: [DRY_RUN, MANAGER, VALIDATION, FORCE],
-      requestBody: body({ type: 'object' }, PATCH_TYPES),
+      requestBody: body(
+        { type: 'object' },
+        kind.openApi === undefined ? PATCH_TYPES : PATCH_TYPES.filter((type) => !type.includes('strategic')),
+      ),
       ...answers(struct, '200', '201'),
     }),
   };

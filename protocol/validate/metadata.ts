@@ -19,6 +19,7 @@ export function validateMetadata(
   object: Loose<KubeObject>,
   namespaced: boolean,
   nameRule: NameRule = subdomainErrors,
+  plainFinalizers = false,
 ): FieldError[] {
   const meta = object.metadata ?? {};
   return [
@@ -27,7 +28,9 @@ export function validateMetadata(
     ...validateLabels(meta.labels, 'metadata.labels'),
     ...validateAnnotations(meta.annotations, 'metadata.annotations'),
     ...ownerErrors(meta.ownerReferences ?? []),
-    ...(meta.finalizers ?? []).flatMap((name) => finalizerErrors(name, 'metadata.finalizers')),
+    ...(meta.finalizers ?? []).flatMap((name) =>
+      finalizerErrors(name, 'metadata.finalizers', plainFinalizers),
+    ),
   ];
 }
 
@@ -87,10 +90,10 @@ function ownerErrors(owners: readonly Loose<OwnerReference>[]): FieldError[] {
   return errors;
 }
 
-function finalizerErrors(name: string, path: string): FieldError[] {
+function finalizerErrors(name: string, path: string, plain: boolean): FieldError[] {
   const texts = qualifiedNameErrors(name);
   if (texts.length > 0) return invalidEach(path, name, texts);
-  if (name.includes('/') || STANDARD_FINALIZERS.includes(name)) return [];
+  if (plain || name.includes('/') || STANDARD_FINALIZERS.includes(name)) return [];
   return [invalidValue(path, name, 'name is neither a standard finalizer name nor is it fully qualified')];
 }
 

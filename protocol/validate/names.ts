@@ -41,6 +41,20 @@ export function labelNameErrors(name: string): string[] {
   return errors;
 }
 
+const SERVICE_NAME = '[a-z]([-a-z0-9]*[a-z0-9])?';
+const SERVICE_NAME_RE = full(SERVICE_NAME);
+
+/** A name of up to 63 characters that begins with a letter: services. */
+export function serviceNameErrors(name: string): string[] {
+  const errors = name.length > 63 ? [tooLong(63)] : [];
+  if (!SERVICE_NAME_RE.test(name)) {
+    const rule =
+      "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character";
+    errors.push(explained(rule, SERVICE_NAME, 'my-name', 'abc-123'));
+  }
+  return errors;
+}
+
 /** A name of up to 253 characters with dots: most objects. */
 export function subdomainErrors(name: string): string[] {
   const errors = name.length > 253 ? [tooLong(253)] : [];

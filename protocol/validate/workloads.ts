@@ -39,6 +39,7 @@ export function validateOwnedTemplate(
   template: Loose<PodTemplateSpec> | undefined,
   selector: Loose<LabelSelector> | undefined,
   path: string,
+  owner = 'ReplicaSet',
 ): FieldError[] {
   const labels = template?.metadata?.labels;
   const { restartPolicy, activeDeadlineSeconds } = template?.spec ?? {};
@@ -59,17 +60,22 @@ export function validateOwnedTemplate(
       notSupported(`${path}.spec.restartPolicy`, restartPolicy, ['Always']),
     ),
     ...unless(activeDeadlineSeconds === undefined, () =>
-      forbidden(`${path}.spec.activeDeadlineSeconds`, 'activeDeadlineSeconds in ReplicaSet is not Supported'),
+      forbidden(`${path}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${owner} is not Supported`),
     ),
   ];
 }
 
-function selectorErrors(selector: Loose<LabelSelector> | undefined, path: string): FieldError[] {
+/** Checks a workload's selector: it must be there and select something. */
+export function selectorErrors(
+  selector: Loose<LabelSelector> | undefined,
+  path: string,
+  owner = 'deployment',
+): FieldError[] {
   if (selector === undefined) return [required(path)];
   return [
     ...validateLabelSelector(selector, path),
     ...unless(!isEmptySelector(selector), () =>
-      invalidShown(path, shownSelector(selector), 'empty selector is invalid for deployment'),
+      invalidShown(path, shownSelector(selector), `empty selector is invalid for ${owner}`),
     ),
   ];
 }
@@ -158,4 +164,26 @@ export function validateSelectorUpdate(
   return unless(jsonEqual(next.spec?.selector, previous.spec?.selector), () =>
     invalidShown('spec.selector', shownSelector(next.spec?.selector), 'field is immutable'),
   );
+}
+
+/**
+ * Checks the counts of a workload's status: none below zero, none of the named ones above `replicas` (but for the
+ * unavailable ones, which count pods that are not there).
+ */
+export function validateReplicaCounts<K extends string>(
+  status: { readonly replicas?: number | undefined } & { readonly [P in K]?: number | undefined },
+  names: readonly K[],
+): FieldError[] {
+  const { replicas = 0 } = status;
+  const bounded = names.filter((name) => name !== 'unavailableReplicas');
+  return [
+    ...nonNegative('status.replicas', status.replicas),
+    ...names.flatMap((name) => nonNegative(`status.${name}`, status[name])),
+    ...bounded.flatMap((name) => {
+      const count: number = status[name] ?? 0;
+      return unless(count <= replicas, () =>
+        invalidValue(`status.${name}`, count, 'cannot be greater than status.replicas'),
+      );
+    }),
+  ];
 }

@@ -76,6 +76,7 @@ export async function startHub(overrides: Partial<ApiServerOptions> = {}): Promi
     addresses: ['127.0.0.1'],
     port: 0,
     kinds,
+    customKinds: store.customKinds,
     store: store.port,
     codec: store.codec,
     openApi: store.openApi,

@@ -187,7 +187,7 @@ spec(
       const resources = await ok('api-resources', '--no-headers');
       for (const part of ['deployments  +deploy  +apps/v1  +true  +Deployment', 'nodes +no +v1 +false +Node'])
         assert.match(resources, new RegExp(part));
-      assert.match(await ok('api-versions'), /^apps\/v1\n[\s\S]*\nv1\n$/);
+      assert.match(await ok('api-versions'), /^apps\/v1\n[\s\S]*\nv1\n$/m);
       assert.match(await ok('version'), 'Server Version: v1.32.0+coxswain');
       assert.is(await ok('get', '--raw', '/readyz'), 'ok');
       assert.match(

@@ -1,6 +1,9 @@
 /** The real store in a directory, and the neighbouring rooms' decoders, put together as the hub's main does. */
 import { join } from 'node:path';
 import type { CodecPort, OpenApiPort, StorePort } from '../../hub/api/ports.ts';
+import type { ClusterView } from '../../hub/cluster.ts';
+import { CustomResources } from '../../hub/controllers/custom-resources.ts';
+import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { applyJsonPatch } from '../../hub/patch/json-patch.ts';
 import { decodeProtobuf } from '../../hub/protobuf/decode.ts';
 import { OpenApiStore } from '../../hub/schema/openapi-store.ts';
@@ -9,12 +12,15 @@ import { systemClock } from '../../kit/clock.ts';
 import { DurableMap } from '../../kit/durable-map.ts';
 import type { Logger } from '../../kit/logger.ts';
 import { kinds } from '../../protocol/kinds/index.ts';
+import type { KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 
 export interface TestStore {
   readonly port: StorePort;
   readonly codec: CodecPort;
   readonly openApi: OpenApiPort;
+  /** Kinds of custom resource definitions. */
+  readonly customKinds: () => readonly KindSpec[];
   /** Watches that are open now. */
   watchers(): number;
   /** Creates an object, then its status when it has one. */
@@ -26,6 +32,19 @@ export interface TestStore {
 export async function openTestStore(dir: string, log: Logger): Promise<TestStore> {
   const { map, entries } = await DurableMap.open(dir, { shards: 4, log });
   const store = await Store.open({ kinds, map, entries, clock: systemClock, log });
+  const view: ClusterView = store;
+  const events = new EventRecorder({ client: store, clock: systemClock, log, component: 'test' });
+  const custom = new CustomResources({ view, client: store, clock: systemClock, log, events }, store, kinds);
+  custom.start(new AbortController().signal);
+  let served: readonly KindSpec[] = [];
+  let all: readonly KindSpec[] = kinds;
+  const allKinds = (): readonly KindSpec[] => {
+    if (served !== custom.served()) {
+      served = custom.served();
+      all = [...kinds, ...served];
+    }
+    return all;
+  };
   let watchers = 0;
   const watch = store.watch.bind(store);
   store.watch = (kind, from, listener) => {
@@ -40,13 +59,18 @@ export async function openTestStore(dir: string, log: Logger): Promise<TestStore
     port: store,
     watchers: () => watchers,
     codec: { decodeProtobuf, applyJsonPatch },
-    openApi: new OpenApiStore(kinds, join(dir, 'schema')),
+    openApi: new OpenApiStore(allKinds, join(dir, 'schema')),
+    customKinds: () => custom.served(),
     put: async (given) => {
       const object = given as KubeObject & { status?: object };
       const created = await store.createObject(object.kind, object);
       if (object.status === undefined) return created;
       return store.updateStatusObject(object.kind, { ...created, status: object.status } as KubeObject);
     },
-    close: () => store.close(),
+    close: async () => {
+      await custom.stop();
+      await events.stop();
+      await store.close();
+    },
   };
 }

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CustomResources } from '../../hub/controllers/custom-resources.ts';
 import { DeploymentController } from '../../hub/controllers/deployment.ts';
 import { GarbageController } from '../../hub/controllers/garbage.ts';
 import { NamespaceController } from '../../hub/controllers/namespace.ts';
@@ -60,13 +61,15 @@ export class HubWorld {
       hubName: 'hub',
       newStreamId: () => `stream-${Math.random()}`,
     });
+    const custom = new CustomResources(deps, store, kinds);
     this.#loops = [
+      custom,
       this.fleet,
-      new NamespaceController(deps, 'CA'),
+      new NamespaceController(deps, 'CA', () => custom.stored()),
       new DeploymentController(deps),
       new ReplicaSetController(deps),
       new NodeLifecycleController(deps, this.liveness),
-      new GarbageController(deps),
+      new GarbageController(deps, { customKinds: () => custom.stored() }),
       new Scheduler(deps, liveSource(this.telemetry)),
     ];
   }

@@ -22,6 +22,16 @@ spec('RbacIndex', (it) => {
       everywhere,
       true,
     ],
+    [
+      'what users define under the same names counts for nothing',
+      [
+        role('r', READ),
+        { ...binding('b', [user('alice')], 'ClusterRole/r'), apiVersion: 'example.com/v1' } as KubeObject,
+      ],
+      alice,
+      inShop,
+      false,
+    ],
     ['a group', [role('r', READ), binding('b', [group('team')], 'ClusterRole/r')], alice, inShop, true],
     ['another user', [role('r', READ), binding('b', [user('bob')], 'ClusterRole/r')], alice, inShop, false],
     [

@@ -1,6 +1,6 @@
 import * as assert from 'uvu/assert';
 import { kinds } from '../../../../protocol/kinds/index.ts';
-import type { KindSpec } from '../../../../protocol/kinds/kind.ts';
+import { idOf, type KindSpec } from '../../../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../../../protocol/kinds/meta.ts';
 import { spec } from '../../../spec.ts';
 
@@ -30,8 +30,9 @@ const cellsOf = (o: KubeObject, nowMs = 0): (string | number)[] =>
 
 spec('kinds', (it) => {
   it('have one spec per kind and unique plurals', () => {
-    assert.is(new Set(kinds.map((k) => k.kind)).size, kinds.length);
-    assert.is(new Set(kinds.map((k) => `${k.group}/${k.plural}`)).size, kinds.length);
+    assert.is(new Set(kinds.map(idOf)).size, kinds.length);
+    const paths = kinds.map((k) => `${k.group}/${k.version}/${k.plural}`);
+    assert.is(new Set(paths).size, kinds.length);
   });
 
   it('bring the metadata rules', () => {
