@@ -238,6 +238,21 @@ spec(
         ),
         'clusterroles.rbac.authorization.k8s.io "nothing" not found',
       );
+      const grab = { verbs: ['*'], apiGroups: ['*'], resources: ['*'] };
+      const boss = await hub.authority.issueClient('boss', [], 1);
+      for (const name of ['r', 'fresh']) {
+        const path = `/apis/rbac.authorization.k8s.io/v1/namespaces/shop/roles/${name}?fieldManager=m&force=true`;
+        const applied = {
+          apiVersion: 'rbac.authorization.k8s.io/v1',
+          kind: 'Role',
+          metadata: { name },
+          rules: [grab],
+        };
+        const headers = { 'Content-Type': 'application/apply-patch+yaml' };
+        const reply = await hub.ask('PATCH', path, { cert: boss, headers }, applied);
+        assert.is(reply.status, 403, reply.text);
+        assert.match(reply.text, 'attempting to grant');
+      }
       await ok(
         'create',
         'rolebinding',

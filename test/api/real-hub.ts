@@ -122,9 +122,9 @@ function ask(
 ): Promise<Reply> {
   const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   const headers = {
-    ...more,
     ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-    ...(bytes === undefined ? {} : { 'content-type': 'application/json', 'content-length': bytes.length }),
+    ...(bytes === undefined ? {} : { 'Content-Type': 'application/json', 'content-length': bytes.length }),
+    ...more,
   };
   const tls = {
     ca: readFileSync(join(hub.dir, 'pki/ca.crt')),
