@@ -1,4 +1,4 @@
-import type { ObjectMeta } from '../../protocol/kinds/meta.ts';
+import type { KubeObject, ObjectMeta } from '../../protocol/kinds/meta.ts';
 import type {
   ClusterRole,
   ClusterRoleBinding,
@@ -46,3 +46,6 @@ export const account = (name: string, namespace?: string): Subject => ({
   name,
   ...(namespace === undefined ? {} : { namespace }),
 });
+
+/** The object with other or more fields, whatever its type says. */
+export const having = (object: KubeObject, more: object): KubeObject => ({ ...object, ...more });

@@ -10,9 +10,10 @@ import { HubProcess, type HubProcessOptions } from './hub-process.ts';
 
 const CONFIGMAPS = '/api/v1/namespaces/default/configmaps';
 const REFUSAL = 'nothing was stored: the disk of the hub is full';
-const DISK = '3m';
-const BALLAST_BYTES = 1024 * 1024;
-const VALUE_BYTES = 20_000;
+/** So small that the journal never gets long enough to be folded: folding would make room in the middle of a test. */
+const DISK = '2m';
+const BALLAST_BYTES = 1_250_000;
+const VALUE_BYTES = 10_000;
 
 const directory = mkdtempSync(join(tmpdir(), 'hub-full-'));
 let holder: ChildProcess | undefined;
@@ -30,12 +31,12 @@ async function smallDisk(): Promise<ChildProcess> {
   return child;
 }
 
-const configMap = (name: string): string =>
+const configMap = (name: string, bytes = VALUE_BYTES): string =>
   JSON.stringify({
     apiVersion: 'v1',
     kind: 'ConfigMap',
     metadata: { name },
-    data: { v: 'x'.repeat(VALUE_BYTES) },
+    data: { v: 'x'.repeat(bytes) },
   });
 
 async function names(): Promise<string[]> {
@@ -55,15 +56,16 @@ spec(
   'a hub whose disk is full',
   (it) => {
     const acknowledged: string[] = [];
-    const create = async (name: string): Promise<number> => {
-      const { status } = await hub.api.ask('POST', CONFIGMAPS, Buffer.from(configMap(name)));
+    const create = async (name: string, bytes = VALUE_BYTES): Promise<number> => {
+      const { status } = await hub.api.ask('POST', CONFIGMAPS, Buffer.from(configMap(name, bytes)));
       if (status === 201) acknowledged.push(name);
       return status;
     };
 
     const deleteUntilRefused = async (): Promise<string> => {
       for (;;) {
-        const [name = ''] = acknowledged;
+        const [name] = acknowledged;
+        if (name === undefined) throw new Error('every deletion was stored: the disk is not full');
         const { status } = await hub.api.ask('DELETE', `${CONFIGMAPS}/${name}`);
         if (status !== 200) return name;
         acknowledged.shift();
@@ -82,7 +84,8 @@ spec(
         refused.filter((r) => !r.endsWith(' 507')),
         [],
       );
-      // The records of deletions are small: some still fit into the last block of the journal.
+      // Small records still fit where large ones do not, and those of deletions are the smallest.
+      for (let i = 0; (await create(`small-${i}`, 100)) === 201; i += 1) assert.ok(i < 200);
       const victim = await deleteUntilRefused();
       assert.is((await hub.api.ask('DELETE', `${CONFIGMAPS}/${victim}`)).status, 507);
       const [other = ''] = acknowledged.slice(1);

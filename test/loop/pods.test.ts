@@ -189,7 +189,11 @@ spec('pods on the memory engine', (it) => {
         desiredPod('two', {}, { deletionTimestamp: 'x', deletionGracePeriodSeconds: 0 }),
       );
       await until('gone', () => world.reports.some((r) => r.name === 'two' && r.gone === true), 8_000);
-      const held = () => world.manager.inventory().map((r) => `${r.name} ${r.gone === true}`);
+      const held = () =>
+        world.manager
+          .inventory()
+          .map((r) => `${r.name} ${r.gone === true}`)
+          .sort();
       assert.equal(held(), ['one false', 'two true']);
       world.desire(desiredPod('one'));
       await until('dropped', () => held().length === 1, 5_000);
