@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../kit/clock.ts';
 import type { Logger } from '../../kit/logger.ts';
 import { ApiError } from '../../protocol/status.ts';
@@ -28,7 +29,7 @@ export interface SpdyChannelOptions {
  * The streams of a SPDY session as numbered channels, so that exec and attach need not know how their client came. Resolves once the
  * client has opened all of them; rejects when it does not in time. Throws as `acceptSpdy`.
  */
-export function acceptSpdyChannels(
+export async function acceptSpdyChannels(
   exchange: Exchange,
   handlers: ChannelHandlers,
   options: SpdyChannelOptions,
@@ -36,6 +37,10 @@ export function acceptSpdyChannels(
   const { channels, clock } = options;
   const socket = acceptSpdy(exchange, options.protocols);
   const open = new Map<number, SpdyStream>();
+  let allOpen: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => {
+    allOpen = resolve;
+  });
   const session = new SpdySession({
     socket,
     clock,
@@ -49,29 +54,34 @@ export function acceptSpdyChannels(
       return listener(channel, type === options.lines, handlers, options.endChannel);
     },
   });
-  let allOpen: () => void = () => undefined;
-  const opened = new Promise<void>((resolve, reject) => {
-    allOpen = resolve;
-    const timer = clock.after(STREAMS_MS, () => {
-      reject(new ApiError('Timeout', 'the client did not open its streams in time'));
-      session.close();
-    });
-    socket.once('close', () => {
-      timer.cancel();
-      resolve(); // the handlers hear of the end
-    });
-  });
   session
     .run()
     .catch((error: unknown) => options.log.debug('SPDY session broken', { err: error }))
     .finally(() => handlers.onClose());
-  return opened.then(() => ({
+  await inTime(opened, socket, session, clock);
+  return {
     send: (channel, payload) => open.get(channel)?.write(payload) ?? Promise.resolve(),
     close: () => {
       for (const stream of open.values()) stream.end();
       session.close();
     },
-  }));
+  };
+}
+
+/** Settles when `opened` does or the client has left, of which the handlers hear; rejects when neither happens in time. */
+function inTime(opened: Promise<void>, socket: Duplex, session: SpdySession, clock: Clock): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = clock.after(STREAMS_MS, () => {
+      reject(new ApiError('Timeout', 'the client did not open its streams in time'));
+      session.close();
+    });
+    const settle = (): void => {
+      timer.cancel();
+      resolve();
+    };
+    socket.once('close', settle);
+    void opened.then(settle);
+  });
 }
 
 function listener(

@@ -50,6 +50,7 @@ export class SpdySession {
   async run(): Promise<void> {
     const { socket } = this.#options;
     socket.on('error', () => socket.destroy()); // the loop below ends with it
+    socket.on('close', () => this.#roomy?.());
     this.#beatLater();
     try {
       for await (const chunk of socket as AsyncIterable<Buffer>) {
@@ -156,7 +157,7 @@ export class SpdySession {
         this.#roomy = undefined;
         resolve();
       };
-      this.#options.socket.once('close', () => this.#roomy?.());
+      if (this.#options.socket.destroyed) this.#roomy();
     });
   }
 
