@@ -1,17 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import type { Clock } from '../kit/clock.ts';
-import { DirectoryLock } from '../kit/directory-lock.ts';
 import { isDiskFull } from '../kit/durable-error.ts';
-import { DurableMap } from '../kit/durable-map.ts';
 import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
-import type { Namespace } from '../protocol/kinds/core.ts';
 import { kinds } from '../protocol/kinds/index.ts';
 import type { KindSpec } from '../protocol/kinds/kind.ts';
-import type { KubeObject } from '../protocol/kinds/meta.ts';
-import type { Pod } from '../protocol/kinds/pod.ts';
-import type { Metric } from './api/ports.ts';
 import { ApiServer } from './api/server.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import type { BrokerAddress } from './broker/device-link.ts';
@@ -24,24 +18,23 @@ import { GarbageController } from './controllers/garbage.ts';
 import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
-import { ADMIT_DEFAULTS, admitPod } from './decide/admit-pod.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Liveness } from './fleet/liveness.ts';
 import { liveSource, telemetryPort } from './live-source.ts';
 import type { Loop, LoopDeps } from './loop.ts';
+import { refusedMetrics, storeMetrics } from './metrics.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
 import { openPeople } from './people.ts';
-import { type Authority, openAuthority } from './pki/authority.ts';
+import type { Authority } from './pki/authority.ts';
 import { joinRoutes } from './pki/join-routes.ts';
 import { ensureKubeconfig } from './pki/kubeconfig.ts';
-import { removeExpiredTokens } from './pki/tokens.ts';
 import { decodeProtobuf } from './protobuf/decode.ts';
 import { Scheduler } from './scheduler/scheduler.ts';
 import { OpenApiStore } from './schema/openapi-store.ts';
-import { Store } from './store/store.ts';
-import type { NewestObject } from './store/store-options.ts';
+import { openState } from './state.ts';
 import { TelemetryView } from './telemetry/telemetry-view.ts';
+import { startUpkeep, tlsOf } from './upkeep.ts';
 
 /** What a hub is made from; see hubSettings for the meaning of each. Ports of 0 take free ones. */
 export interface HubOptions {
@@ -70,9 +63,6 @@ export interface HubAddresses {
   readonly kubeconfig: string;
 }
 
-const STORE_SHARDS = 16;
-const UPKEEP_MS = 3_600_000;
-
 /**
  * All rooms of the hub put together. Starts from the inside out: state, then loops, then the doors, so that nobody is let in
  * before there is something to answer; stops the other way round.
@@ -88,27 +78,10 @@ export class Hub {
   /** Resolves once API and broker listen and the kubeconfig is written. Rejects when anything cannot be opened; call `stop` then too. */
   async start(): Promise<HubAddresses> {
     const { dataDir, clock, log } = this.#o;
-    const lock = await DirectoryLock.take(dataDir, 'hub', log);
-    this.#stops.push(() => lock.release());
     const hosts = this.#o.advertise.length > 0 ? this.#o.advertise : ['127.0.0.1'];
-    const authority = await openAuthority(join(dataDir, 'pki'), {
-      hosts,
-      clock,
-      log: log.with({ room: 'pki' }),
-    });
-    const { map, entries } = await DurableMap.open(join(dataDir, 'store'), {
-      shards: STORE_SHARDS,
-      log: log.with({ room: 'store' }),
-    });
-    const store = await Store.open({
-      kinds,
-      map,
-      entries,
-      clock,
-      log: log.with({ room: 'store' }),
-      admit: (object, newest) => this.#admit(object, newest),
-    });
-    this.#stops.push(() => store.close());
+    const opened = await openState({ ...this.#o, hosts });
+    this.#stops.push(() => opened.close());
+    const { authority, map, store } = opened;
     const people = await openPeople({ store, authority, pkiDir: join(dataDir, 'pki'), clock, log });
     this.#stops.push(() => people.stop());
     const audit = await this.#openAuditLog();
@@ -201,7 +174,7 @@ export class Hub {
     if (broker !== undefined) await started;
     else void started.catch((err: unknown) => log.warn('link to the broker ended before it was up', { err }));
 
-    this.#upkeep(authority, broker, api, store);
+    this.#stops.push(startUpkeep({ authority, broker, api, store, clock, log }));
     const kubeconfig = await this.#writeKubeconfig(authority, urls('https', apiPort)[0] ?? '');
     log.info('hub ready', {
       version: VERSION,
@@ -216,14 +189,6 @@ export class Hub {
   /** Ends everything in the reverse order of its start; state is durable at every moment, so nothing needs saving. */
   async stop(): Promise<void> {
     for (const stop of this.#stops.splice(0).reverse()) await stop();
-  }
-
-  /** Every pod, whoever makes it, gets the tolerations of its namespace or of the hub. */
-  #admit(object: KubeObject, newest: NewestObject): void {
-    if (object.kind !== 'Pod' || object.apiVersion !== 'v1') return;
-    const namespace = newest('Namespace', '', object.metadata.namespace ?? '');
-    const defaults = { ...ADMIT_DEFAULTS, unreachableSeconds: this.#o.tolerationSeconds };
-    admitPod(object as Pod, namespace as Namespace | undefined, defaults);
   }
 
   async #writeKubeconfig(authority: Authority, server: string): Promise<string> {
@@ -271,26 +236,6 @@ export class Hub {
     this.#stops.push(() => broker.stop());
     return broker;
   }
-
-  /** Once an hour: certificates near their end are renewed, expired tokens removed. Nothing is written when nothing is due. */
-  #upkeep(authority: Authority, broker: EmbeddedBroker | undefined, api: ApiServer, store: Store): void {
-    const { clock, log } = this.#o;
-    const round = async (): Promise<void> => {
-      try {
-        if (await authority.refreshServer()) {
-          broker?.reloadTls();
-          api.renew(tlsOf(authority));
-        }
-        await removeExpiredTokens({ view: store, client: store, clock });
-      } catch (err) {
-        // The next round tries again; certificates are renewed a third of their life ahead.
-        log.warn('upkeep failed', { err });
-      }
-      timer = clock.after(UPKEEP_MS, () => void round());
-    };
-    let timer = clock.after(UPKEEP_MS, () => void round());
-    this.#stops.push(() => timer.cancel());
-  }
 }
 
 /** The hub's own kinds and the custom ones of now; the same array while those are the same. */
@@ -307,43 +252,6 @@ function allKinds(custom: () => readonly KindSpec[]): () => readonly KindSpec[] 
   };
 }
 
-function tlsOf(authority: Authority): { key: string; cert: string; ca: string } {
-  return { key: authority.serverKeyPem, cert: authority.serverCertPem, ca: authority.caPem };
-}
-
 function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
-}
-
-function refusedMetrics(refusals: Refusals): Metric[] {
-  return [
-    {
-      name: 'coxswain_refused_messages_total',
-      help: 'Messages and connections of devices that were refused.',
-      type: 'counter',
-      values: refusals
-        .counts()
-        .map(({ node, reason, count }) => ({ labels: { node, reason }, value: count })),
-    },
-  ];
-}
-
-function storeMetrics(map: DurableMap): Metric[] {
-  const { bytesWritten, fsyncs, journalBytes } = map.counters;
-  const one = (name: string, help: string, type: Metric['type'], value: number): Metric => ({
-    name,
-    help,
-    type,
-    values: [{ value }],
-  });
-  return [
-    one(
-      'coxswain_store_written_bytes_total',
-      'Bytes written to the disk by the store.',
-      'counter',
-      bytesWritten,
-    ),
-    one('coxswain_store_syncs_total', 'Times the store waited for the disk.', 'counter', fsyncs),
-    one('coxswain_store_journal_bytes', 'Journal not yet folded.', 'gauge', journalBytes),
-  ];
 }
