@@ -239,7 +239,10 @@ export class Link {
   }
 }
 
-/** The broker drops a silent device after 1.5 times this; beats come far more often. */
+/**
+ * The broker drops a silent device after 1.5 times this. Beats come far more often, and a probing beat finds out whether the link
+ * lives; a ping beside them would only cost its 256 bytes.
+ */
 function keepAliveSeconds(heartbeatMs: number): number {
-  return Math.max(60, Math.ceil((4 * heartbeatMs) / 1000));
+  return Math.max(300, Math.ceil((4 * heartbeatMs) / 1000));
 }

@@ -5,19 +5,17 @@ import { type Bench, limitFigure, type Report } from './figure.ts';
 import { type ProcessSample, sampleProcess } from './process.ts';
 
 const MIB = 1024 * 1024;
-const ETHERNET_HEADER_BYTES = 14;
 const FULL_MS = 600_000;
 const QUICK_MS = 60_000;
 
-/** IP bytes that went through the node's network card, both ways. The device counts Ethernet headers, which are not IP. */
+/** IPv4 bytes that the node's kernel sent and took in, headers included: what a metered link counts. */
 async function ipBytes(lab: Lab, node: string): Promise<number> {
-  const line =
-    (await lab.exec(node, 'cat', '/proc/net/dev')).split('\n').find((l) => l.trim().startsWith('eth0:')) ??
-    '';
-  const n = line.replace(/^.*:/, '').trim().split(/\s+/).map(Number);
-  const [rxBytes = 0, rxPackets = 0] = n;
-  const [txBytes = 0, txPackets = 0] = n.slice(8);
-  return rxBytes + txBytes - ETHERNET_HEADER_BYTES * (rxPackets + txPackets);
+  const [names = [], values = []] = (await lab.exec(node, 'cat', '/proc/net/netstat'))
+    .split('\n')
+    .filter((line) => line.startsWith('IpExt:'))
+    .map((line) => line.split(' '));
+  const of = (name: string): number => Number(values[names.indexOf(name)]);
+  return of('InOctets') + of('OutOctets');
 }
 
 function reportProcess(
