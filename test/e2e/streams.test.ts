@@ -221,11 +221,12 @@ spec(
       await lab.eventually(() => exec.out().includes('begun') && log.out().includes('tick'), {
         withinMs: 20_000,
       });
-      await lab.run('cut', 'worker-1');
+      const node = await lab.kubectl('get', 'pod', 'box', '-o', 'jsonpath={.spec.nodeName}');
+      await lab.run('cut', node);
       assert.is.not(await exec.ended, 0);
       assert.match(exec.err(), /connected|lost|unreachable|silent|gone/i);
       await log.ended;
-      await lab.run('heal', 'worker-1');
+      await lab.run('heal', node);
       await nodesReady(lab, undefined, 60_000);
       await lab.eventually(
         async () => (await lab.kubectl('exec', 'box', '--', 'echo', 'back')) === 'back\n',
