@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { kinds } from '../../protocol/kinds/index.ts';
+import { damaged } from '../build/random-input.ts';
 import { spec } from '../spec.ts';
 import { type Reply, startHub, type TestHub } from './hub.ts';
 import { readyNode, runningPod } from './worlds.ts';
@@ -186,23 +187,6 @@ const SEEDS = [
     object: { metadata: {}, type: 'Opaque', data: { a: 'Yg==' } },
   },
 ];
-
-/** A copy with one place, chosen by `at`, replaced by `part`. */
-function damaged(object: object, at: number, part: unknown): object {
-  const copy = structuredClone(object) as Record<string, unknown>;
-  const places: [Record<string, unknown>, string][] = [];
-  const walk = (inner: unknown): void => {
-    if (typeof inner !== 'object' || inner === null) return;
-    for (const [name, deeper] of Object.entries(inner)) {
-      places.push([inner as Record<string, unknown>, name]);
-      walk(deeper);
-    }
-  };
-  walk(copy);
-  const place = places[at % places.length];
-  if (place !== undefined) place[0][place[1]] = part;
-  return copy;
-}
 
 function sane(reply: Reply, what: string): void {
   // Nobody listens behind the proxy of these pods, or it answers too late.

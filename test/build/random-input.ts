@@ -69,7 +69,8 @@ export function anyPayload(seeds: readonly object[]): fc.Arbitrary<Buffer> {
   );
 }
 
-function damaged(object: object, at: number, part: unknown): object {
+/** A copy with one place, chosen by `at`, replaced by `part`. */
+export function damaged(object: object, at: number, part: unknown): object {
   const copy = structuredClone(object);
   const places: [Record<string, unknown>, string][] = [];
   const walk = (inner: unknown): void => {
