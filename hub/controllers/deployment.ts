@@ -1,4 +1,3 @@
-import type { KeyedQueue } from '../../kit/keyed-queue.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Deployment, ReplicaSet } from '../../protocol/kinds/workloads.ts';
 import type { Change, NewObject } from '../cluster.ts';
@@ -18,12 +17,13 @@ import {
   keyOf,
   type Loop,
   type LoopDeps,
-  loopQueue,
   momentOf,
   referenceTo,
   splitKey,
   tolerant,
 } from '../loop.ts';
+import { controllerDeps, ObjectLoop } from './object-loop.ts';
+import { controllerReference } from './pod-control.ts';
 
 /**
  * Turns Deployments into ReplicaSets and rolls them over. Level-triggered, one pass per Deployment at a time. Looks at the pods
@@ -31,28 +31,28 @@ import {
  */
 export class DeploymentController implements Loop {
   readonly #deps: LoopDeps;
-  readonly #queue: KeyedQueue;
-  #unsubscribe: (() => void) | undefined;
+  readonly #loop: ObjectLoop;
 
   constructor(deps: LoopDeps) {
-    this.#deps = { ...deps, log: deps.log.with({ room: 'controllers', loop: 'deployment' }) };
-    this.#queue = loopQueue((key) => this.#reconcile(key), this.#deps, 16);
+    this.#deps = controllerDeps(deps, 'deployment');
+    this.#loop = new ObjectLoop(deps, {
+      name: 'deployment',
+      kind: 'Deployment',
+      reconcile: (key) => this.#reconcile(key),
+      onChange: (change) => this.#onChange(change),
+    });
   }
 
   start(signal: AbortSignal): void {
-    this.#unsubscribe = this.#deps.view.subscribe((change) => this.#onChange(change));
-    for (const deployment of this.#deps.view.list('Deployment')) this.#queue.add(keyOf(deployment));
-    signal.addEventListener('abort', () => void this.stop(), { once: true });
+    this.#loop.start(signal);
   }
 
   stop(): Promise<void> {
-    this.#unsubscribe?.();
-    return this.#queue.stop();
+    return this.#loop.stop();
   }
 
   #onChange({ kind, object }: Change): void {
     const { view } = this.#deps;
-    if (kind === 'Deployment') this.#queue.add(keyOf(object));
     if (kind === 'ReplicaSet') this.#addOwner(object as ReplicaSet);
     if (kind === 'Pod') {
       const uid = controllerUid(object as Pod);
@@ -64,7 +64,7 @@ export class DeploymentController implements Loop {
   #addOwner(rs: ReplicaSet): void {
     const uid = controllerUid(rs);
     const deployment = uid === undefined ? undefined : this.#deps.view.byUid('Deployment', uid);
-    if (deployment !== undefined) this.#queue.add(keyOf(deployment));
+    if (deployment !== undefined) this.#loop.queue.add(keyOf(deployment));
   }
 
   async #reconcile(key: string): Promise<void> {
@@ -194,7 +194,7 @@ export class DeploymentController implements Loop {
     if (deployment === undefined) return;
     const now = momentOf(clock);
     const rollup = rollUpDeployment(deployment, this.#members(deployment), now);
-    if (rollup.lookAgainMs !== undefined) this.#queue.addAfter(key, rollup.lookAgainMs + 1);
+    if (rollup.lookAgainMs !== undefined) this.#loop.queue.addAfter(key, rollup.lookAgainMs + 1);
     this.#lookWhenAvailable(key, deployment, now.atMs);
     if (rollup.changed)
       await tolerant(client.updateStatus('Deployment', { ...deployment, status: rollup.status }));
@@ -211,7 +211,7 @@ export class DeploymentController implements Loop {
     const waits = pods
       .filter((pod) => isActive(pod) && isReady(pod) && !isAvailable(pod, minReady, nowMs))
       .map((pod) => (availableAtMs(pod, minReady) ?? nowMs) - nowMs);
-    if (waits.length > 0) this.#queue.addAfter(key, Math.max(1, Math.min(...waits)));
+    if (waits.length > 0) this.#loop.queue.addAfter(key, Math.max(1, Math.min(...waits)));
   }
 }
 
@@ -229,16 +229,7 @@ function replicaSetFrom(
       namespace: deployment.metadata.namespace ?? '',
       labels,
       annotations: action.annotations,
-      ownerReferences: [
-        {
-          apiVersion: 'apps/v1',
-          kind: 'Deployment',
-          name: deployment.metadata.name,
-          uid: deployment.metadata.uid,
-          controller: true,
-          blockOwnerDeletion: true,
-        },
-      ],
+      ownerReferences: [controllerReference(deployment)],
     },
     spec: {
       replicas: action.replicas,
