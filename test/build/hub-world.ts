@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CronJobController } from '../../hub/controllers/cron-job.ts';
 import { CustomResources } from '../../hub/controllers/custom-resources.ts';
 import { DeploymentController } from '../../hub/controllers/deployment.ts';
 import { GarbageController } from '../../hub/controllers/garbage.ts';
+import { JobController } from '../../hub/controllers/job.ts';
 import { NamespaceController } from '../../hub/controllers/namespace.ts';
 import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
@@ -22,6 +24,7 @@ import type { Namespace } from '../../protocol/kinds/core.ts';
 import { kinds } from '../../protocol/kinds/index.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Deployment } from '../../protocol/kinds/workloads.ts';
+import { ManualAlarm } from '../fakes/manual-alarm.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { MemoryDevice, MemoryLink } from '../fakes/memory-devices.ts';
 
@@ -31,6 +34,7 @@ const DEADLINE_MS = 8_000;
 /** The hub without its doors: real store in a folder of its own, all loops, devices in memory, time by hand. */
 export class HubWorld {
   readonly clock: ManualClock;
+  readonly alarm: ManualAlarm;
   readonly link = new MemoryLink();
   readonly store: Store;
   readonly events: EventRecorder;
@@ -44,6 +48,7 @@ export class HubWorld {
   private constructor(store: Store, clock: ManualClock, directory: string, link?: MemoryLink) {
     this.store = store;
     this.clock = clock;
+    this.alarm = new ManualAlarm(clock);
     this.directory = directory;
     if (link !== undefined) this.link = link;
     const log = process.env['HUB_WORLD_LOG'] === undefined ? silentLogger : createLogger('debug');
@@ -68,6 +73,8 @@ export class HubWorld {
       new NamespaceController(deps, 'CA', () => custom.stored()),
       new DeploymentController(deps),
       new ReplicaSetController(deps),
+      new JobController(deps),
+      new CronJobController(deps, this.alarm),
       new NodeLifecycleController(deps, this.liveness),
       new GarbageController(deps, { customKinds: () => custom.stored() }),
       new Scheduler(deps, liveSource(this.telemetry)),
