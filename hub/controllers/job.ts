@@ -89,7 +89,7 @@ export class JobController implements Loop {
       const options = { uid, resourceVersion, propagation: 'Foreground' } as const;
       return tolerant(client.delete('Job', namespace, name, options));
     }
-    if (plan.isEnding && !(await this.#store(job, plan))) return;
+    if (plan.isEnding) await this.#store(job, plan);
     const results = await Promise.allSettled([
       inParallel(plan.stop, WRITES_IN_FLIGHT, (pod) => this.#pods.remove(job, pod)),
       inParallel(plan.remove, WRITES_IN_FLIGHT, (pod) => this.#takeAway(job, pod)),
@@ -120,28 +120,15 @@ export class JobController implements Loop {
     if (job === undefined) return;
     const plan = planJob(this.#world(job));
     if (plan.lookAgainMs !== undefined) this.#loop.queue.addAfter(key, plan.lookAgainMs);
-    if (!(await this.#store(job, plan))) return;
+    await this.#store(job, plan);
     await inParallel(plan.release, WRITES_IN_FLIGHT, (pod) => this.#untrack(pod));
   }
 
-  /** False when there was nothing to build on: somebody else wrote, and the change calls this loop again. */
-  async #store(job: Job, plan: JobPlan): Promise<boolean> {
-    if (!plan.changed) return true;
-    const { client, events } = this.#deps;
-    const { resourceVersion } = job.metadata;
-    const stored = { done: false };
-    const write = async (): Promise<void> => {
-      await client.updateStatus('Job', { ...job, status: plan.status });
-      stored.done = true;
-    };
-    await tolerant(write());
-    if (!stored.done) {
-      this.#deps.log.debug('job status overtaken', { key: keyOf(job), resourceVersion });
-      this.#loop.queue.add(keyOf(job));
-      return false;
-    }
-    for (const note of plan.notes) events.record({ involved: referenceTo(job), ...note });
-    return true;
+  /** Rejects with Conflict when the plan was made from an older state: nothing may be built on it, the next pass plans anew. */
+  async #store(job: Job, plan: JobPlan): Promise<void> {
+    if (!plan.changed) return;
+    await this.#deps.client.updateStatus('Job', { ...job, status: plan.status });
+    for (const note of plan.notes) this.#deps.events.record({ involved: referenceTo(job), ...note });
   }
 
   /** A pod that is not wanted any more is no failure: it goes without being counted. */

@@ -116,5 +116,6 @@ function latestPassed(schedule: CronSchedule, zone: CronZone, knownMs: number, n
     if (found === undefined || found > nowMs) emptyFromMs = middleMs;
     else latestMs = found;
   }
-  return latestMs;
+  const last = nextTime(schedule, zone, latestMs);
+  return last !== undefined && last <= nowMs ? last : latestMs;
 }

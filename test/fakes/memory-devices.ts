@@ -109,9 +109,10 @@ export class MemoryDevice {
         state: { terminated: { exitCode, finishedAt } },
       })),
     });
-    const held = [...this.held.values()].find((item) => item.kind === 'pod' && item.body.metadata.uid === uid);
-    if (held?.kind === 'pod')
-      this.say({ t: 'status', ...this.head(), pods: [this.#podReport(held.body)] });
+    const held = [...this.held.values()].find(
+      (item) => item.kind === 'pod' && item.body.metadata.uid === uid,
+    );
+    if (held?.kind === 'pod') this.say({ t: 'status', ...this.head(), pods: [this.#podReport(held.body)] });
   }
 
   /** Boots or reconnects. A new boot has a new id and starts its cached pods. */
