@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import type { Clock } from '../kit/clock.ts';
 import { isDiskFull } from '../kit/durable-error.ts';
@@ -20,7 +21,9 @@ import { GarbageController } from './controllers/garbage.ts';
 import { JobController } from './controllers/job.ts';
 import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
+import { PriorityClassController } from './controllers/priority-classes.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
+import { ResourceQuotaController } from './controllers/resource-quota.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Liveness } from './fleet/liveness.ts';
@@ -128,6 +131,11 @@ export class Hub {
       new DeploymentController(deps),
       new JobController(deps),
       new CronJobController(deps, new MinuteAlarm(clock)),
+      new PriorityClassController(deps),
+      new ResourceQuotaController(
+        deps,
+        allKinds(() => custom.stored()),
+      ),
       ...people.loops(deps),
       new Scheduler(deps, liveSource(telemetry)),
       fleet,
@@ -211,6 +219,8 @@ export class Hub {
 
   #run(loops: readonly Loop[]): void {
     const ending = new AbortController();
+    // One listener a loop, and there are more of them than Node takes for granted.
+    setMaxListeners(0, ending.signal);
     for (const loop of loops) {
       loop.start(ending.signal);
       this.#stops.push(() => loop.stop());

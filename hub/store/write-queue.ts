@@ -76,6 +76,13 @@ export class WriteQueue {
     return entry.object === undefined ? {} : { object: entry.object };
   }
 
+  /** All states on their way whose key starts with `prefix`, by key; undefined for what is on its way out. */
+  allOnTheWay(prefix: string): ReadonlyMap<string, KubeObject | undefined> {
+    const found = new Map<string, KubeObject | undefined>();
+    for (const [key, { object }] of this.#onTheWay) if (key.startsWith(prefix)) found.set(key, object);
+    return found;
+  }
+
   /** Plans now, throws what the plan throws; resolves when the result is durable and visible. */
   async submit(plan: () => Step): Promise<Outcome> {
     if (this.#closed) throw new ApiError('ServiceUnavailable', 'the store is closed');
