@@ -186,8 +186,7 @@ export class CronJobController implements Loop {
       (draft) => {
         if (draft.metadata.uid !== uid) return false;
         const before = draft.status?.lastScheduleTime;
-        const started =
-          made === undefined ? undefined : new Date(made.startMs).toISOString().replace('.000', '');
+        const started = made === undefined ? undefined : toTime(made.startMs);
         const last = [before, started]
           .filter((time) => time !== undefined)
           .sort()
