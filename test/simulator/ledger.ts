@@ -79,6 +79,11 @@ export class Ledger {
     return this.#count.get(app) ?? 0;
   }
 
+  /** Pods there are, those being deleted included. */
+  get total(): number {
+    return this.#pods.size;
+  }
+
   /** Uids of the pods on nodes other than these. */
   uidsNotOn(nodes: ReadonlySet<string>): Set<string> {
     const staying = [...this.#pods].filter(([, pod]) => pod.node !== undefined && !nodes.has(pod.node));
