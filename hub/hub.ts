@@ -219,7 +219,7 @@ export class Hub {
 
   #run(loops: readonly Loop[]): void {
     const ending = new AbortController();
-    // One listener a loop, and there are more of them than Node takes for granted.
+    // Every loop listens for the end: many are no leak.
     setMaxListeners(0, ending.signal);
     for (const loop of loops) {
       loop.start(ending.signal);
