@@ -71,8 +71,8 @@ spec(
       }
       await world.until(() => conditionsOf(world, 'bad').includes('Failed:BackoffLimitExceeded'));
       const [first = 0, second = 0, third = 0] = startedAtMs;
-      assert.ok(second - first >= 9_000 && second - first < 13_000, `first wait ${second - first}`);
-      assert.ok(third - second >= 19_000 && third - second < 23_000, `second wait ${third - second}`);
+      assert.ok(second - first >= 9_000, `first wait ${second - first}`);
+      assert.ok(third - second >= 19_000, `second wait ${third - second}`);
       assert.is(jobOf(world, 'bad')?.status?.failed, 3);
       assert.ok(
         eventsOf(world, 'bad').includes('BackoffLimitExceeded: Job has reached the specified backoff limit'),
