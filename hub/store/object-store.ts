@@ -230,7 +230,7 @@ export class ObjectStore {
 
   /** As `newest`, of all objects of a kind in a namespace. */
   #newestOf(kind: string, namespace: string): KubeObject[] {
-    const onTheWay = this.#writes.allOnTheWay(storageKey(kind, namespace, ''));
+    const onTheWay = this.#writes.allOnTheWay(kind, namespace);
     const present = this.#memory.of(kind).list(namespace);
     if (onTheWay.size === 0) return [...present];
     const isVisible = ({ metadata }: KubeObject): boolean =>

@@ -14,6 +14,7 @@ import { defineKind } from './define-kind.ts';
 import type { FieldError } from './kind.ts';
 import type { Loose } from './loose.ts';
 import type { LabelSelector } from './meta.ts';
+import type { PodTemplateSpec } from './workloads.ts';
 
 const MAX_INT32 = 2_147_483_647;
 
@@ -110,12 +111,26 @@ function validateUpdate(next: Loose<Job>, previous: Loose<Job>): FieldError[] {
       invalidValue(`spec.${name}`, after[name], 'field is immutable'),
     );
   const elastic = after.completionMode === 'Indexed' && after.completions === after.parallelism;
-  const unstarted = before.suspend === true && previous.status?.startTime === undefined;
   return [
     ...(elastic ? [] : fixed('completions')),
     ...IMMUTABLE.flatMap(fixed),
-    ...(unstarted ? [] : fixed('template')),
+    ...templateErrors(next, previous),
   ];
+}
+
+/** Where the pods of a job that has not started yet will run is still open; nothing else of them is. */
+function templateErrors(next: Loose<Job>, previous: Loose<Job>): FieldError[] {
+  const [after, before] = [next.spec?.template, previous.spec?.template];
+  const isOpen = previous.spec?.suspend === true && previous.status?.startTime === undefined;
+  const same = isOpen ? jsonEqual(fixedPart(after), fixedPart(before)) : jsonEqual(after, before);
+  return unless(same, () => invalidValue('spec.template', after, 'field is immutable'));
+}
+
+function fixedPart(template: Loose<PodTemplateSpec> | undefined): unknown {
+  const { affinity = {}, ...spec } = template?.spec ?? {};
+  const others = { podAffinity: affinity.podAffinity, podAntiAffinity: affinity.podAntiAffinity };
+  const open = { nodeSelector: 0, tolerations: 0, schedulingGates: 0 };
+  return { ...spec, ...open, ...others };
 }
 
 /** An update that leaves out what the hub generated keeps it. */

@@ -284,9 +284,28 @@ const BAD: readonly (readonly [string, object, string[]])[] = [
     ['spec.hard[apples]: Invalid value: "apples": must be a standard resource for quota'],
   ],
   [
+    'ResourceQuota',
+    {
+      spec: {
+        hard: { configmaps: '1' },
+        scopes: ['BestEffort', 'NotBestEffort'],
+        scopeSelector: { matchExpressions: [{ scopeName: 'PriorityClass', operator: 'In' }] },
+      },
+    },
+    [
+      'spec.scopes: Invalid value: ["BestEffort","NotBestEffort","PriorityClass"]: unsupported scope applied to resource',
+      'spec.scopes: Invalid value: ["BestEffort","NotBestEffort"]: conflicting scopes',
+      'spec.scopeSelector.matchExpressions[0].values: Required value: must be atleast one value when `operator` is `In` or `NotIn` for scope selector',
+    ],
+  ],
+  [
     'LimitRange',
     { spec: { limits: [{ type: 'Container', min: { cpu: '2' }, max: { cpu: '1' } }] } },
-    ['spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1'],
+    [
+      'spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1',
+      'spec.limits[0].defaultRequest[cpu]: Invalid value: "1": min value 2 is greater than default request value 1',
+      'spec.limits[0].default[cpu]: Invalid value: "1": min value 2 is greater than default value 1',
+    ],
   ],
 ];
 
