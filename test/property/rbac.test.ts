@@ -123,11 +123,17 @@ spec('rights', (it) => {
   });
 
   it('are found in an index of rules exactly when one of them allows it', () => {
-    const long = fc.record({
+    const long: fc.Arbitrary<PolicyRule> = fc.record({
       verbs: some('get', 'list', '*'),
       apiGroups: some('', 'apps', '*'),
-      resources: fc.constantFrom(['pods', ...Array.from({ length: 600 }, (_, i) => `r${i}`)], ['pods']),
-      resourceNames: fc.constantFrom(['x', ...Array.from({ length: 600 }, (_, i) => `n${i}`)], []),
+      resources: fc.constantFrom<string[][]>(
+        ['pods', ...Array.from({ length: 600 }, (_, i) => `r${i}`)],
+        ['pods'],
+      ),
+      resourceNames: fc.constantFrom<string[][]>(
+        ['x', ...Array.from({ length: 600 }, (_, i) => `n${i}`)],
+        [],
+      ),
     });
     const many = fc.array(
       fc.oneof(
