@@ -188,6 +188,16 @@ spec(
       assert.match(err, '.spec.cuont: field not declared in schema');
     });
 
+    it('takes no protobuf, which custom resources do not have', async () => {
+      const headers = { 'content-type': 'application/vnd.kubernetes.protobuf' };
+      const refused = await hub.ask('POST', RACKS, { headers, body: 'k8s\0' });
+      assert.is(refused.status, 415);
+      assert.match(refused.text, 'accepted media types include: application/json, application/yaml');
+      const options = Buffer.from('k8s\0');
+      const removed = await hub.ask('DELETE', `${RACKS}/r`, { headers, body: options });
+      assert.not.equal(removed.status, 415, 'the options of a deletion are no custom resource');
+    });
+
     it('logs no complaint in all of this', () => assert.equal(hub.complaints, []));
   },
   {
