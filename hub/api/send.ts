@@ -10,8 +10,6 @@ const LARGE_BYTES = 64 * 1024;
 /** From here on an answer is worth compressing; the same bound as in Kubernetes. */
 const GZIP_BYTES = 128 * 1024;
 const MAX_DRAINED_BYTES = 32 * 1024 * 1024;
-/** A client that takes nothing of a large answer for this long is cut off. */
-const STALL_MS = 60_000;
 
 /** Writes an answer in the form the client accepts. Handlers have projected objects already (Table and so on). */
 export function send(exchange: Exchange, answer: Answer): void {
@@ -97,7 +95,7 @@ function write(exchange: Exchange, code: number, type: string, body: Body, heade
   const { response } = exchange;
   const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
   // Node forgets this again once the answer is out.
-  if (length > LARGE_BYTES) response.setTimeout(STALL_MS);
+  if (length > LARGE_BYTES) response.setTimeout(exchange.stallMs);
   response.writeHead(code, {
     'Cache-Control': 'no-cache, private',
     'Content-Type': type,
