@@ -11,6 +11,8 @@ type Table<T> = Map<string, Entry<T>[]>;
 
 /** A rule that would stand in more places than this is read one by one instead. */
 const MAX_PLACES = 512;
+/** Places of one index, some 10 MB: whoever writes roles must not make the hub's memory grow many times as fast as their text. */
+const MAX_ALL_PLACES = 100_000;
 
 /**
  * Many rules, found by what they are about: verb and resource, or verb, resource and name for rules that name objects. A rule that
@@ -19,8 +21,9 @@ const MAX_PLACES = 512;
 export class RuleIndex<T> {
   readonly #resources: Table<T> = new Map();
   readonly #paths: Table<T> = new Map();
-  /** Rules that are about too much, or about paths with a `*`. */
+  /** Rules that are about too much, that came too late, or that are about paths with a `*`. */
   readonly #others: Entry<T>[] = [];
+  #places = 0;
 
   /** Takes a rule in; rules are never taken out. */
   add(rule: PolicyRule, owner: T): void {
@@ -29,10 +32,12 @@ export class RuleIndex<T> {
     const exact = nonResourceURLs.filter((url) => !url.endsWith('*'));
     const names = resourceNames.length === 0 ? [''] : resourceNames;
     const places = (verbs?.length ?? 0) * (resources.length * names.length + exact.length);
-    if (exact.length < nonResourceURLs.length || places > MAX_PLACES) {
+    const isTooMuch = places > MAX_PLACES || this.#places + places > MAX_ALL_PLACES;
+    if (exact.length < nonResourceURLs.length || isTooMuch) {
       this.#others.push(entry);
       return;
     }
+    this.#places += places;
     for (const verb of verbs ?? []) {
       for (const resource of resources)
         for (const name of names) place(this.#resources, keyOf(verb, resource, name), entry);
