@@ -165,6 +165,40 @@ spec(
       await world.stop();
     });
 
+    it('neither counts nor doubles what a lost node took, where its policy says so', async () => {
+      const world = await HubWorld.start();
+      const devices = await world.devices('worker-1', 'worker-2');
+      const rule = {
+        action: 'Ignore',
+        onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }],
+      } as const;
+      await createJob(world, 'calm', {
+        backoffLimit: 0,
+        podFailurePolicy: { rules: [{ ...rule, onPodConditions: [...rule.onPodConditions] }] },
+      });
+      await world.until(() => runningOf(world, 'calm').length === 1);
+      const [first] = runningOf(world, 'calm');
+      const lost = devices.find((d) => d.name === first?.spec.nodeName);
+      lost?.cut();
+      const isLeaving = (): boolean =>
+        podsOf(world, 'calm').some((p) => p.metadata.deletionTimestamp !== undefined);
+      await world.until(isLeaving, 250);
+      await world.clock.advance(30_000);
+      assert.is(podsOf(world, 'calm').length, 1, 'only an ended pod is replaced');
+      lost?.connect(false);
+      await world.until(
+        () => runningOf(world, 'calm').some((p) => p.metadata.uid !== first?.metadata.uid),
+        50,
+      );
+      for (const pod of runningOf(world, 'calm')) endPod(devices, pod);
+      await world.until(() => conditionsOf(world, 'calm').includes('Complete:CompletionsReached'));
+      assert.equal(
+        [jobOf(world, 'calm')?.status?.succeeded, jobOf(world, 'calm')?.status?.failed],
+        [1, undefined],
+      );
+      await world.stop();
+    });
+
     it('lets go of its pods when it is deleted', async () => {
       const world = await HubWorld.start();
       await world.devices('worker-1');
