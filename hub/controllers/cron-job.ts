@@ -62,7 +62,7 @@ export class CronJobController implements Loop {
     for (const job of previous === undefined ? [object] : [object, previous]) {
       const uid = controllerUid(job as Job);
       const cron = uid === undefined ? undefined : this.#deps.view.byUid('CronJob', uid);
-      if (cron !== undefined) this.#loop.queue.add(keyOf(cron));
+      if (cron !== undefined) this.#loop.add(keyOf(cron));
     }
   }
 
@@ -71,7 +71,7 @@ export class CronJobController implements Loop {
     const isSetBack = nowMs < this.#rangAtMs;
     this.#rangAtMs = nowMs;
     for (const [key, { nextMs }] of this.#memory)
-      if (isSetBack || (nextMs !== undefined && nextMs <= nowMs)) this.#loop.queue.add(key);
+      if (isSetBack || (nextMs !== undefined && nextMs <= nowMs)) this.#loop.add(key);
   }
 
   async #reconcile(key: string): Promise<void> {

@@ -10,13 +10,15 @@ import { isTracked, JOB_TRACKING, type JobWorld, jobFinished } from '../decide/j
 import { controllerUid, isActive } from '../decide/pod-facts.ts';
 import { keyOf, type Loop, type LoopDeps, momentOf, referenceTo, splitKey, tolerant } from '../loop.ts';
 import { jobPod } from './job-pod.ts';
-import { controllerDeps, ObjectLoop } from './object-loop.ts';
+import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
 import { controllerReference, PodControl } from './pod-control.ts';
 
 /** Writes in flight per job: they share one flush of the store. */
 const WRITES_IN_FLIGHT = 64;
 /** Value of spec.managedBy that means this controller. */
 const OURS = 'kubernetes.io/job-controller';
+/** What a pass costs, as a multiple of what `spacingForPods` goes by. */
+const PASS_COST = 4;
 /** Keys of pods whose job is gone; no namespace has such a name. */
 const STRAY = '!pod/';
 
@@ -37,6 +39,7 @@ export class JobController implements Loop {
       kind: 'Job',
       reconcile: (key) =>
         key.startsWith(STRAY) ? this.#letGo(key.slice(STRAY.length)) : this.#reconcile(key),
+      spacingMs: (key) => this.#spacingMs(key),
       onChange: (change) => this.#onChange(change),
     });
   }
@@ -68,12 +71,12 @@ export class JobController implements Loop {
     const { view } = this.#deps;
     const uid = controllerUid(pod);
     const job = uid === undefined ? undefined : view.byUid('Job', uid);
-    if (job !== undefined) this.#loop.queue.add(keyOf(job));
+    if (job !== undefined) this.#loop.add(keyOf(job));
     else if (!isPast && isTracked(pod)) this.#loop.queue.add(`${STRAY}${keyOf(pod)}`);
     if (uid !== undefined || isPast || pod.metadata.labels === undefined) return;
     // Somebody made it by hand; jobs whose selector was written by hand may take it.
     for (const other of view.list('Job', pod.metadata.namespace))
-      if (other.spec.manualSelector === true) this.#loop.queue.add(keyOf(other));
+      if (other.spec.manualSelector === true) this.#loop.add(keyOf(other));
   }
 
   async #reconcile(key: string): Promise<void> {
@@ -98,6 +101,12 @@ export class JobController implements Loop {
     // Told before what failed rises, so that a job that cannot make its pods has a start and a count all the same.
     await this.#settle(key);
     for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  /** A pass of a job counts all its pods and those that ended, twice: several times what a ReplicaSet's costs. */
+  #spacingMs(key: string): number {
+    const uid = this.#job(key)?.metadata.uid;
+    return uid === undefined ? 0 : PASS_COST * spacingForPods(this.#deps.view.ownedBy('Pod', uid).length);
   }
 
   #job(key: string): Job | undefined {

@@ -47,7 +47,7 @@ export class ResourceQuotaController implements Loop {
     if (quotas.length === 0) return;
     const spec = this.#kinds().find((k) => idOf(k) === kind);
     if (spec === undefined) return;
-    for (const quota of quotas) if (concerns(quota, spec)) this.#loop.queue.add(keyOf(quota));
+    for (const quota of quotas) if (concerns(quota, spec)) this.#loop.add(keyOf(quota));
   }
 
   async #reconcile(key: string): Promise<void> {
