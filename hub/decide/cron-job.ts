@@ -38,7 +38,7 @@ export function planCronJob(
   nameOf: (startMs: number) => string,
 ): CronPlan {
   const running = jobs.filter((job) => jobFinished(job) === undefined).sort(byStart);
-  const active = running.filter((job) => job.metadata.deletionTimestamp === undefined);
+  const active = running.filter((job) => job.metadata.deletionTimestamp === undefined && !isByHand(job));
   const notes = [...seenNotes(cron, jobs), ...missingNotes(cron, jobs)];
   const base = {
     replace: [],
@@ -63,6 +63,11 @@ export function planCronJob(
     return nothing;
   }
   return { ...base, startMs: dueMs, notes, replace: cron.spec.concurrencyPolicy === 'Replace' ? active : [] };
+}
+
+/** `kubectl create job --from` makes the cron job its owner; it neither holds up scheduled runs nor gives way to them. */
+function isByHand(job: Job): boolean {
+  return job.metadata.annotations?.['cronjob.kubernetes.io/instantiate'] === 'manual';
 }
 
 const startOf = (job: Job): string => job.status?.startTime ?? job.metadata.creationTimestamp;
