@@ -115,8 +115,8 @@ function seenNotes({ status }: CronJob, jobs: readonly Job[]): CronNote[] {
       const message = `Saw completed job: ${name}, condition: ${outcome}`;
       return [{ type: 'Normal', reason: 'SawCompletedJob', message }];
     }
-    if (outcome !== undefined || isNamed(active, job) || job.metadata.deletionTimestamp !== undefined)
-      return [];
+    if (outcome !== undefined || isNamed(active, job) || isByHand(job)) return [];
+    if (job.metadata.deletionTimestamp !== undefined) return [];
     const message = `Saw a job that the controller did not create or forgot: ${name}`;
     return [{ type: 'Warning', reason: 'UnexpectedJob', message }];
   });
