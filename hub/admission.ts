@@ -23,21 +23,25 @@ export function createAdmission(defaults: AdmitDefaults, nowMs: () => number): A
       if (spec.kind !== 'PriorityClass' || spec.group !== 'scheduling.k8s.io') return undefined;
       return refuseSecondDefault(object as PriorityClass, classes(look));
     },
-    approve: (spec, object, look) => {
+    approve: (spec, object, look, previous) => {
       const namespace = object.metadata.namespace ?? '';
       if (namespace === '') return undefined;
-      const errors = outsideLimits(spec, object, look);
+      if (previous !== undefined && !GROWING.some((kind) => isCore(spec, kind))) return undefined;
+      const errors = previous === undefined ? outsideLimits(spec, object, look) : [];
       if (errors.length > 0) return errors.length === 1 ? errors[0] : `[${errors.join(', ')}]`;
       for (const quota of look.list('ResourceQuota', namespace) as Iterable<ResourceQuota>) {
         if (!concerns(quota, spec)) continue;
         const present = look.list(spec.id ?? spec.kind, namespace);
-        const why = refuseByQuota(quota, spec, object, present, nowMs());
+        const why = refuseByQuota(quota, spec, object, present, nowMs(), previous);
         if (why !== undefined) return why;
       }
       return undefined;
     },
   };
 }
+
+/** Kinds whose objects can come to take more of a quota after they were made. */
+const GROWING = ['Service', 'PersistentVolumeClaim'];
 
 const isCore = (spec: KindSpec, kind: string): boolean => spec.group === '' && spec.kind === kind;
 

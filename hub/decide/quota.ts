@@ -88,8 +88,8 @@ export function addUsage(
 }
 
 /**
- * Why a quota refuses a new object, in Kubernetes' words; undefined when it does not. `present` are the objects of the kind that
- * are there. Pure; never throws.
+ * Why a quota refuses a new object, or the new state of one that was `previous`, in Kubernetes' words; undefined when it does not.
+ * `present` are the objects of the kind that are there. Pure; never throws.
  */
 export function refuseByQuota(
   quota: ResourceQuota,
@@ -97,6 +97,7 @@ export function refuseByQuota(
   created: KubeObject,
   present: Iterable<KubeObject>,
   nowMs: number,
+  previous?: KubeObject,
 ): string | undefined {
   const { name } = quota.metadata;
   const hard = quota.spec?.hard ?? {};
@@ -105,6 +106,9 @@ export function refuseByQuota(
   if (unstated !== '') return `failed quota: ${name}: must specify ${unstated}`;
   const asked: Record<string, number> = {};
   addUsage(asked, quota, kind, created, nowMs);
+  const before: Record<string, number> = {};
+  if (previous !== undefined) addUsage(before, quota, kind, previous, nowMs);
+  for (const [resource, amount] of Object.entries(before)) asked[resource] = (asked[resource] ?? 0) - amount;
   const wanted = Object.keys(asked).filter((resource) => (asked[resource] ?? 0) > 0);
   if (wanted.length === 0) return undefined;
   const used: Record<string, number> = {};

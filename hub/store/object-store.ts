@@ -67,7 +67,7 @@ export class ObjectStore {
       nowMs,
       newest,
       admit: (spec, object) => admission?.admit(spec, object, look),
-      approve: (spec, object) => admission?.approve(spec, object, look),
+      approve: (spec, object, previous) => admission?.approve(spec, object, look, previous),
     };
   }
 

@@ -14,8 +14,8 @@ export interface PlanContext {
   newest(kind: string, namespace: string, name: string): KubeObject | undefined;
   /** Completes an object that is being created, after defaulting and before validation; says why not. */
   admit(spec: KindSpec, object: KubeObject): string | undefined;
-  /** The last word on a valid new object: why not, or undefined. */
-  approve(spec: KindSpec, object: KubeObject): string | undefined;
+  /** The last word on a valid new object, or new state of one: why not, or undefined. */
+  approve(spec: KindSpec, object: KubeObject, previous?: KubeObject): string | undefined;
 }
 
 /** Whose fields a write makes them; see WriteOptions. */

@@ -57,12 +57,15 @@ export interface AdmissionLook {
   list(kind: string, namespace: string): Iterable<KubeObject>;
 }
 
-/** Has a say in every creation; both steps return why it is refused, or undefined, and must not throw. */
+/** Has a say in every creation and in changes of what people ask for; both steps return why it is refused, or undefined, and must not throw. */
 export interface Admission {
   /** Completes the mutable draft, after defaulting and before validation. */
   admit(spec: KindSpec, object: KubeObject, look: AdmissionLook): string | undefined;
-  /** Has the last word on an object that is valid and new. What it allows is there for the next to see. */
-  approve(spec: KindSpec, object: KubeObject, look: AdmissionLook): string | undefined;
+  /**
+   * Has the last word on an object that is valid and new, or on its new state when there is a `previous` one; not on changes of
+   * status. What it allows is there for the next to see.
+   */
+  approve(spec: KindSpec, object: KubeObject, look: AdmissionLook, previous?: KubeObject): string | undefined;
 }
 
 export interface StoreOptions {

@@ -35,6 +35,35 @@ spec(
       await world.stop();
     });
 
+    it('refuses a change that takes more than is left, and no other', async () => {
+      const world = await HubWorld.start();
+      const hard = { 'services.nodeports': '1', 'requests.storage': '3Gi' };
+      await world.store.create('ResourceQuota', {
+        metadata: { name: 'few', namespace: 'default' },
+        spec: { hard },
+      });
+      const ports = [{ port: 80 }, { port: 81 }].map((p, i) => ({ ...p, name: `p${i}` }));
+      const metadata = { name: 's', namespace: 'default' };
+      await world.store.create('Service', { metadata, spec: { ports } });
+      const open = (type: 'NodePort' | 'ClusterIP', count: number): Promise<unknown> =>
+        world.store.modify('Service', 'default', 's', (draft) => {
+          draft.spec.type = type;
+          draft.spec.ports = ports.slice(0, count);
+          return true;
+        });
+      const why = await open('NodePort', 2).catch(String);
+      assert.match(
+        String(why),
+        /exceeded quota: few, requested: services.nodeports=2, used: services.nodeports=0, limited: services.nodeports=1/,
+      );
+      await open('NodePort', 1);
+      await open('ClusterIP', 2);
+      await world.until(
+        () => JSON.stringify(used(world)) === '{"services.nodeports":"0","requests.storage":"0"}',
+      );
+      await world.stop();
+    });
+
     it('lets a job go on as soon as its quota has room, and says what it waits for', async () => {
       const world = await HubWorld.start();
       const devices = await world.devices('worker-1');
