@@ -8,8 +8,10 @@ import type { PersistentVolumeClaim } from '../protocol/kinds/storage.ts';
 import { qosClass } from '../protocol/qos.ts';
 import { type AdmitDefaults, admitPod } from './decide/admit-pod.ts';
 import { applyLimitRanges, limitErrorsOfClaim, limitErrorsOfPod } from './decide/limit-range.ts';
+import type { Amounts } from './decide/pod-facts.ts';
 import { refuseSecondDefault, resolvePriority } from './decide/priority.ts';
-import { concerns, refuseByQuota } from './decide/quota.ts';
+import { concerns, refuseByQuota, type UsageOf } from './decide/quota.ts';
+import { quotaUsage } from './decide/quota-usage.ts';
 import type { Admission, AdmissionLook } from './store/store-options.ts';
 
 /**
@@ -17,6 +19,7 @@ import type { Admission, AdmissionLook } from './store/store-options.ts';
  * is known to be valid and new; both see the newest state, writes on their way included, so that no quota is overshot.
  */
 export function createAdmission(defaults: AdmitDefaults, nowMs: () => number): Admission {
+  const usageOf = rememberedUsage(nowMs);
   return {
     admit: (spec, object, look) => {
       if (isCore(spec, 'Pod')) return completePod(object as Pod, look, defaults);
@@ -32,11 +35,24 @@ export function createAdmission(defaults: AdmitDefaults, nowMs: () => number): A
       for (const quota of look.list('ResourceQuota', namespace) as Iterable<ResourceQuota>) {
         if (!concerns(quota, spec)) continue;
         const present = look.list(spec.id ?? spec.kind, namespace);
-        const why = refuseByQuota(quota, spec, object, present, nowMs(), previous);
+        const why = refuseByQuota(quota, spec, object, present, usageOf, previous);
         if (why !== undefined) return why;
       }
       return undefined;
     },
+  };
+}
+
+/** Objects never change, so what they take is worked out once; but pods that are being deleted stop counting by time. */
+function rememberedUsage(nowMs: () => number): UsageOf {
+  const known = new WeakMap<KubeObject, Amounts>();
+  return (kind, object) => {
+    const before = known.get(object);
+    if (before !== undefined) return before;
+    const usage = quotaUsage(kind, object, nowMs());
+    // A draft is not remembered: it may still change.
+    if (Object.isFrozen(object) && object.metadata.deletionTimestamp === undefined) known.set(object, usage);
+    return usage;
   };
 }
 

@@ -6,7 +6,7 @@ import type { Change } from '../cluster.ts';
 import { canonicalJson } from '../decide/content-hash.ts';
 import { isTerminal } from '../decide/pod-facts.ts';
 import { concerns, quotaStatus } from '../decide/quota.ts';
-import { uncountedInMs } from '../decide/quota-usage.ts';
+import { quotaUsage, uncountedInMs } from '../decide/quota-usage.ts';
 import { keyOf, type Loop, type LoopDeps, splitKey } from '../loop.ts';
 import { controllerDeps, ObjectLoop } from './object-loop.ts';
 
@@ -59,7 +59,7 @@ export class ResourceQuotaController implements Loop {
     const held = this.#kinds()
       .filter((spec) => spec.namespaced && spec.view === undefined && concerns(quota, spec))
       .map((spec): [KindSpec, readonly KubeObject[]] => [spec, view.list(idOf(spec) as KindName, namespace)]);
-    const status = quotaStatus(quota, held, nowMs);
+    const status = quotaStatus(quota, held, (kind, object) => quotaUsage(kind, object, nowMs));
     this.#lookAgain(key, held, nowMs);
     if (canonicalJson(status) === canonicalJson(quota.status ?? {})) return;
     await client.updateStatus('ResourceQuota', { ...quota, status });

@@ -3,7 +3,8 @@ import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { ResourceQuota } from '../../protocol/kinds/policy.ts';
 import { qosClass } from '../../protocol/qos.ts';
 import { bytesOf, cpuMilli, formatBytes, formatCpu } from '../../protocol/quantity.ts';
-import { type QuotaKind, quotaUsage, resourceOf } from './quota-usage.ts';
+import type { Amounts } from './pod-facts.ts';
+import { type QuotaKind, resourceOf } from './quota-usage.ts';
 
 type Hard = Readonly<Record<string, string>>;
 
@@ -74,17 +75,26 @@ function usesOtherNamespaces({ affinity }: Pod['spec']): boolean {
   );
 }
 
-/** Adds what an object takes of a quota to `used`; nothing when it is outside its scopes. */
-export function addUsage(
-  used: Record<string, number>,
+/** `quotaUsage` at an instant; handed in, so that callers who ask often can remember the answers. */
+export type UsageOf = (kind: QuotaKind, object: KubeObject) => Amounts;
+
+/** Adds what objects take of a quota; those outside its scopes take nothing. */
+function total(
   quota: ResourceQuota,
   kind: QuotaKind,
-  object: KubeObject,
-  nowMs: number,
-): void {
-  if (!inScope(quota, kind, object)) return;
-  for (const [name, amount] of Object.entries(quotaUsage(kind, object, nowMs)))
-    if (quota.spec?.hard?.[name] !== undefined) used[name] = (used[name] ?? 0) + amount;
+  objects: Iterable<KubeObject>,
+  usageOf: UsageOf,
+): Record<string, number> {
+  const sum: Record<string, number> = {};
+  const names = Object.keys(quota.spec?.hard ?? {}).filter(
+    (name) => kindOfResource(name) === resourceOf(kind),
+  );
+  for (const object of objects) {
+    if (!inScope(quota, kind, object)) continue;
+    const usage = usageOf(kind, object);
+    for (const name of names) sum[name] = (sum[name] ?? 0) + (usage[name] ?? 0);
+  }
+  return sum;
 }
 
 /**
@@ -96,7 +106,7 @@ export function refuseByQuota(
   kind: QuotaKind,
   created: KubeObject,
   present: Iterable<KubeObject>,
-  nowMs: number,
+  usageOf: UsageOf,
   previous?: KubeObject,
 ): string | undefined {
   const { name } = quota.metadata;
@@ -104,15 +114,12 @@ export function refuseByQuota(
   if (!concerns(quota, kind) || !inScope(quota, kind, created)) return undefined;
   const unstated = resourceOf(kind) === 'pods' ? unstatedAmounts(quota, created as Pod) : '';
   if (unstated !== '') return `failed quota: ${name}: must specify ${unstated}`;
-  const asked: Record<string, number> = {};
-  addUsage(asked, quota, kind, created, nowMs);
-  const before: Record<string, number> = {};
-  if (previous !== undefined) addUsage(before, quota, kind, previous, nowMs);
+  const asked = total(quota, kind, [created], usageOf);
+  const before = previous === undefined ? {} : total(quota, kind, [previous], usageOf);
   for (const [resource, amount] of Object.entries(before)) asked[resource] = (asked[resource] ?? 0) - amount;
   const wanted = Object.keys(asked).filter((resource) => (asked[resource] ?? 0) > 0);
   if (wanted.length === 0) return undefined;
-  const used: Record<string, number> = {};
-  for (const object of present) addUsage(used, quota, kind, object, nowMs);
+  const used = total(quota, kind, present, usageOf);
   const over = wanted
     .filter((resource) => (used[resource] ?? 0) + (asked[resource] ?? 0) > limitOf(resource, hard))
     .sort();
@@ -173,12 +180,11 @@ function unstatedAmounts(quota: ResourceQuota, { spec }: Pod): string {
 export function quotaStatus(
   quota: ResourceQuota,
   held: Iterable<readonly [QuotaKind, Iterable<KubeObject>]>,
-  nowMs: number,
+  usageOf: UsageOf,
 ): NonNullable<ResourceQuota['status']> {
   const hard = quota.spec?.hard ?? {};
   const used: Record<string, number> = {};
-  for (const [kind, objects] of held)
-    for (const object of objects) addUsage(used, quota, kind, object, nowMs);
+  for (const [kind, objects] of held) Object.assign(used, total(quota, kind, objects, usageOf));
   const shown = Object.keys(hard).map((name) => [name, shownAmount(name, used[name] ?? 0)] as const);
   return { hard: { ...hard }, used: Object.fromEntries(shown) };
 }

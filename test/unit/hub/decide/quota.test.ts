@@ -5,7 +5,8 @@ import {
   limitErrorsOfPod,
 } from '../../../../hub/decide/limit-range.ts';
 import { refuseSecondDefault, resolvePriority } from '../../../../hub/decide/priority.ts';
-import { quotaStatus, refuseByQuota } from '../../../../hub/decide/quota.ts';
+import { quotaStatus, refuseByQuota, type UsageOf } from '../../../../hub/decide/quota.ts';
+import { quotaUsage } from '../../../../hub/decide/quota-usage.ts';
 import type { KubeObject } from '../../../../protocol/kinds/meta.ts';
 import type { Pod, PodSpec, ResourceRequirements } from '../../../../protocol/kinds/pod.ts';
 import type {
@@ -18,6 +19,7 @@ import type { PersistentVolumeClaim } from '../../../../protocol/kinds/storage.t
 import { spec } from '../../../spec.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
+const usageOf: UsageOf = (kind, object) => quotaUsage(kind, object, NOW);
 const PODS = { group: '', plural: 'pods' };
 const meta = (name: string): KubeObject['metadata'] => ({
   name,
@@ -126,7 +128,7 @@ spec('refuseByQuota', (it) => {
     ],
   ];
   for (const [name, q, created, present, expected] of cases)
-    it(name, () => assert.is(refuseByQuota(q, PODS, created, present, NOW), expected));
+    it(name, () => assert.is(refuseByQuota(q, PODS, created, present, usageOf), expected));
 
   it('counts objects of any group, and storage by class', () => {
     const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: meta('j') };
@@ -135,7 +137,7 @@ spec('refuseByQuota', (it) => {
       { group: 'batch', plural: 'jobs' },
       job,
       [],
-      NOW,
+      usageOf,
     );
     assert.is(
       why,
@@ -150,7 +152,7 @@ spec('refuseByQuota', (it) => {
     const key = 'fast.storageclass.storage.k8s.io/requests.storage';
     const claims = { group: '', plural: 'persistentvolumeclaims' };
     assert.is(
-      refuseByQuota(quota({ [key]: '1Gi' }), claims, claim, [], NOW),
+      refuseByQuota(quota({ [key]: '1Gi' }), claims, claim, [], usageOf),
       `exceeded quota: q, requested: ${key}=2Gi, used: ${key}=0, limited: ${key}=1Gi`,
     );
   });
@@ -159,7 +161,7 @@ spec('refuseByQuota', (it) => {
     const status = quotaStatus(
       quota({ pods: '5', 'requests.cpu': '2', secrets: '1' }),
       [[PODS, [pod(small), pod(small)]]],
-      NOW,
+      usageOf,
     );
     assert.equal(status.used, { pods: '2', 'requests.cpu': '1', secrets: '0' });
     assert.equal(status.hard, { pods: '5', 'requests.cpu': '2', secrets: '1' });
