@@ -14,10 +14,12 @@ import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
 import { CustomResources } from './controllers/custom-resources.ts';
 import { DeploymentController } from './controllers/deployment.ts';
+import { DisruptionController } from './controllers/disruption.ts';
 import { GarbageController } from './controllers/garbage.ts';
 import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
+import { ScaleTargets } from './controllers/scale-targets.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Liveness } from './fleet/liveness.ts';
@@ -116,6 +118,7 @@ export class Hub {
     });
     const custom = new CustomResources(deps, store, kinds);
     const servedKinds = allKinds(() => custom.served());
+    const scales = new ScaleTargets(deps, servedKinds);
     this.#run([
       custom,
       new NamespaceController(deps, authority.caPem, () => custom.stored()),
@@ -123,6 +126,7 @@ export class Hub {
       new NodeLifecycleController(deps, liveness),
       new ReplicaSetController(deps),
       new DeploymentController(deps),
+      new DisruptionController(deps, scales),
       ...people.loops(deps),
       new Scheduler(deps, liveSource(telemetry)),
       fleet,

@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CustomResources } from '../../hub/controllers/custom-resources.ts';
 import { DeploymentController } from '../../hub/controllers/deployment.ts';
+import { DisruptionController } from '../../hub/controllers/disruption.ts';
 import { GarbageController } from '../../hub/controllers/garbage.ts';
 import { NamespaceController } from '../../hub/controllers/namespace.ts';
 import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
+import { ScaleTargets } from '../../hub/controllers/scale-targets.ts';
 import { admitPod } from '../../hub/decide/admit-pod.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
@@ -62,11 +64,13 @@ export class HubWorld {
       newStreamId: () => `stream-${Math.random()}`,
     });
     const custom = new CustomResources(deps, store, kinds);
+    const scales = new ScaleTargets(deps, () => [...kinds, ...custom.served()]);
     this.#loops = [
       custom,
       this.fleet,
       new NamespaceController(deps, 'CA', () => custom.stored()),
       new DeploymentController(deps),
+      new DisruptionController(deps, scales),
       new ReplicaSetController(deps),
       new NodeLifecycleController(deps, this.liveness),
       new GarbageController(deps, { customKinds: () => custom.stored() }),
