@@ -1,4 +1,4 @@
-import { toTime } from '../../kit/clock.ts';
+import { sleep, toTime } from '../../kit/clock.ts';
 import { isRecord } from '../../protocol/json.ts';
 import { idOf } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
@@ -26,6 +26,7 @@ const SEVERAL =
   'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.';
 /** A pod that keeps changing under an eviction is looked at again this often. */
 const ATTEMPTS = 20;
+const RETRY_MS = 25;
 
 /**
  * Answers POST `pods/x/eviction`: deletes the pod gracefully where its disruption budget allows. The budget is checked and spent in
@@ -40,6 +41,8 @@ export async function evict(context: ApiContext, exchange: Exchange, target: Tar
     } catch (error) {
       const isRace = error instanceof ChangedMeanwhile && mayRetry && attempt < ATTEMPTS;
       if (!isRace) throw error;
+      // What changed it may still be on its way to the disk, and reads show it only then.
+      await sleep(context.clock, RETRY_MS);
     }
   }
 }
@@ -102,7 +105,10 @@ async function spend(
     if (!spending.ok) throw refusal(spending, name);
     return { ...pdb, status: spending.status } as KubeObject;
   };
-  await context.store.modifyObject('PodDisruptionBudget', namespace, name, change, { part: 'status', dryRun });
+  await context.store.modifyObject('PodDisruptionBudget', namespace, name, change, {
+    part: 'status',
+    dryRun,
+  });
 }
 
 /** Counted at this instant: the budget's own figure is as old as its controller's last look. */
@@ -115,7 +121,11 @@ function healthyOf(context: ApiContext, pdb: PodDisruptionBudget, now: Moment): 
 function refusal(spending: Spending & { ok: false }, budget: string): ApiError {
   if (spending.reason === 'Negative' || spending.reason === 'TooManyPending') {
     const message = `poddisruptionbudgets.policy "${budget}" is forbidden: ${spending.message}`;
-    return new ApiError('Forbidden', message, { name: budget, group: 'policy', kind: 'poddisruptionbudgets' });
+    return new ApiError('Forbidden', message, {
+      name: budget,
+      group: 'policy',
+      kind: 'poddisruptionbudgets',
+    });
   }
   const { retryAfterSeconds, message } = spending;
   return new ApiError('TooManyRequests', EXCEEDED, {
@@ -177,7 +187,10 @@ function markDisrupted(
       );
     if (metadata.uid !== uid || (exact && metadata.resourceVersion !== resourceVersion))
       throw changed(spec, name);
-    return { ...current, status: { ...status, conditions: withCondition(status?.conditions, condition) } } as Pod;
+    return {
+      ...current,
+      status: { ...status, conditions: withCondition(status?.conditions, condition) },
+    } as Pod;
   };
   return context.store.modifyObject(idOf(spec), namespace, name, mark, { part: 'status' });
 }

@@ -6,8 +6,8 @@ import { type ApiContext, demand, methodNotAllowed, type Target } from './contex
 import { remove, removeAll } from './delete.ts';
 import { noSuchPath } from './documents.ts';
 import { ephemeralContainers } from './ephemeral-containers.ts';
-import type { Answer, Exchange } from './exchange.ts';
 import { evict } from './eviction.ts';
+import type { Answer, Exchange } from './exchange.ts';
 import { execOrAttach } from './exec.ts';
 import { GuardedStore } from './guarded-store.ts';
 import { log } from './log.ts';

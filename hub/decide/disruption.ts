@@ -34,10 +34,7 @@ export interface BudgetRollup {
 const DELETION_TIMEOUT_MS = 120_000;
 
 /** Budgets of the pod's namespace that select it. An empty selector selects every pod, an absent one none. Pure. */
-export function budgetsOf(
-  pod: Pod,
-  budgets: readonly PodDisruptionBudget[],
-): readonly PodDisruptionBudget[] {
+export function budgetsOf(pod: Pod, budgets: readonly PodDisruptionBudget[]): readonly PodDisruptionBudget[] {
   return budgets.filter(
     ({ metadata, spec }) =>
       metadata.namespace === pod.metadata.namespace && selectorMatches(spec?.selector, pod.metadata.labels),

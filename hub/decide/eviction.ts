@@ -57,7 +57,13 @@ export function spendDisruption(
   now: Moment,
 ): Spending {
   const { name, generation = 0 } = pdb.metadata;
-  const status = { disruptionsAllowed: 0, currentHealthy: 0, desiredHealthy: 0, expectedPods: 0, ...pdb.status };
+  const status = {
+    disruptionsAllowed: 0,
+    currentHealthy: 0,
+    desiredHealthy: 0,
+    expectedPods: 0,
+    ...pdb.status,
+  };
   const { disruptedPods = {}, disruptionsAllowed: allowed, desiredHealthy } = status;
   if ((status.observedGeneration ?? 0) < generation) {
     const message = `The disruption budget ${name} is still being processed by the server.`;

@@ -20,7 +20,8 @@ const plainView: ScaleView = {
       selector: selectorQuery(selector as LabelSelector | undefined),
     };
   },
-  write: (object, replicas) => ({ ...object, spec: { ...(object as Scalable).spec, replicas } }) as KubeObject,
+  write: (object, replicas) =>
+    ({ ...object, spec: { ...(object as Scalable).spec, replicas } }) as KubeObject,
 };
 
 /** How the numbers of a kind's `/scale` are read and written; undefined for kinds without one. */
