@@ -12,6 +12,7 @@ import type { BrokerAddress } from './broker/device-link.ts';
 import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
+import { Autoscaler } from './controllers/autoscaler.ts';
 import { CustomResources } from './controllers/custom-resources.ts';
 import { DeploymentController } from './controllers/deployment.ts';
 import { DisruptionController } from './controllers/disruption.ts';
@@ -23,7 +24,7 @@ import { ScaleTargets } from './controllers/scale-targets.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Liveness } from './fleet/liveness.ts';
-import { liveSource, telemetryPort } from './live-source.ts';
+import { liveSource, telemetryPort, usageSource } from './live-source.ts';
 import type { Loop, LoopDeps } from './loop.ts';
 import { refusedMetrics, storeMetrics } from './metrics.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
@@ -127,6 +128,7 @@ export class Hub {
       new ReplicaSetController(deps),
       new DeploymentController(deps),
       new DisruptionController(deps, scales),
+      new Autoscaler(deps, scales, usageSource(telemetry)),
       ...people.loops(deps),
       new Scheduler(deps, liveSource(telemetry)),
       fleet,

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Autoscaler } from '../../hub/controllers/autoscaler.ts';
 import { CustomResources } from '../../hub/controllers/custom-resources.ts';
 import { DeploymentController } from '../../hub/controllers/deployment.ts';
 import { DisruptionController } from '../../hub/controllers/disruption.ts';
@@ -13,7 +14,7 @@ import { admitPod } from '../../hub/decide/admit-pod.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
-import { liveSource } from '../../hub/live-source.ts';
+import { liveSource, usageSource } from '../../hub/live-source.ts';
 import type { LoopDeps } from '../../hub/loop.ts';
 import { Scheduler } from '../../hub/scheduler/scheduler.ts';
 import { Store } from '../../hub/store/store.ts';
@@ -71,6 +72,7 @@ export class HubWorld {
       new NamespaceController(deps, 'CA', () => custom.stored()),
       new DeploymentController(deps),
       new DisruptionController(deps, scales),
+      new Autoscaler(deps, scales, usageSource(this.telemetry)),
       new ReplicaSetController(deps),
       new NodeLifecycleController(deps, this.liveness),
       new GarbageController(deps, { customKinds: () => custom.stored() }),
