@@ -2,7 +2,8 @@
  * Asks Ready endpoints for a page for as long as standard input is open. Runs inside a device, where the addresses of its pods are
  * reached as its own programs reach them: no proxy of the hub and no retry lies between a failure and the count.
  *
- * In: a JSON list of `address:port` a line, each the whole set of the moment. Out: one JSON line, `Told`, at the end.
+ * In: a JSON list of `address:port` a line, each the whole set of the moment. Out: an empty line once the first is read, and one
+ * JSON line, `Told`, at the end.
  */
 import { request } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -67,6 +68,7 @@ async function loop(): Promise<void> {
 }
 
 const lines = createInterface({ input: process.stdin });
+lines.once('line', () => process.stdout.write('\n'));
 lines.on('line', (line) => {
   ready = JSON.parse(line) as string[];
 });

@@ -23,13 +23,17 @@ export interface ServiceLoad {
   stop(): Promise<LoadReport>;
 }
 
-interface Generator {
+/** One generator inside a device. */
+export interface Generator {
   readonly node: string;
   readonly child: ChildProcessWithoutNullStreams;
+  /** Settles once it has read whom to ask. */
+  readonly up: Promise<void>;
+  /** Settles after its standard input was ended. */
   readonly told: Promise<Told>;
 }
 
-/** Begins to send requests to the Ready pods labelled `app: NAME`; resolves once every device with such pods is asked. */
+/** Begins to send requests to the Ready pods labelled `app: NAME`; resolves once all generators run. */
 export async function startLoad(lab: Lab, app: string): Promise<ServiceLoad> {
   const generators = (await lab.nodes()).map((node) => startGenerator(lab, node));
   const pods = new Map<string, Pod>();
@@ -62,6 +66,7 @@ export async function startLoad(lab: Lab, app: string): Promise<ServiceLoad> {
     else pods.set(object.metadata.uid, object);
     tell();
   });
+  await Promise.all(generators.map((g) => g.up));
   return {
     stop: async () => {
       for (const { child } of generators) child.stdin.end();
@@ -74,7 +79,8 @@ export async function startLoad(lab: Lab, app: string): Promise<ServiceLoad> {
   };
 }
 
-function startGenerator(lab: Lab, node: string): Generator {
+/** Starts a generator on a device; it is told whom to ask on its standard input. */
+export function startGenerator(lab: Lab, node: string): Generator {
   const tsx = import.meta.resolve('tsx');
   const child = lab.streamIn(node, process.execPath, '--import', tsx, GENERATOR);
   let [out, err] = ['', ''];
@@ -85,6 +91,11 @@ function startGenerator(lab: Lab, node: string): Generator {
     err += chunk.toString();
   });
   child.stdin.on('error', () => undefined); // it ended early: its exit code tells
+  const up = new Promise<void>((resolve, reject) => {
+    child.stdout.once('data', () => resolve());
+    child.once('close', () => reject(new Error(`generator on ${node} did not start: ${err}`)));
+  });
+  up.catch(() => undefined); // handled where it is awaited
   const told = new Promise<Told>((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => {
@@ -93,5 +104,5 @@ function startGenerator(lab: Lab, node: string): Generator {
     });
   });
   told.catch(() => undefined); // handled where it is awaited
-  return { node, child, told };
+  return { node, child, up, told };
 }
