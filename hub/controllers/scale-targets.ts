@@ -28,6 +28,8 @@ export type FoundScale =
 export class ScaleTargets {
   readonly #deps: Pick<LoopDeps, 'view' | 'client'>;
   readonly #kinds: () => readonly KindSpec[];
+  /** Asked for every change of the store, so it is found once for as long as the kinds are the same. */
+  #scalable: { readonly of: readonly KindSpec[]; readonly ids: ReadonlySet<string> } | undefined;
 
   /** `kinds`: all that the API serves at the moment. */
   constructor(deps: Pick<LoopDeps, 'view' | 'client'>, kinds: () => readonly KindSpec[]) {
@@ -37,7 +39,12 @@ export class ScaleTargets {
 
   /** True for changes of objects with a scale. `id` is the kind of a change. */
   isScalable(id: string): boolean {
-    return this.#kinds().some((spec) => storedId(spec) === id && scaleViewOf(spec) !== undefined);
+    const of = this.#kinds();
+    if (this.#scalable?.of !== of) {
+      const scalable = of.filter((spec) => scaleViewOf(spec) !== undefined);
+      this.#scalable = { of, ids: new Set(scalable.map(storedId)) };
+    }
+    return this.#scalable.ids.has(id);
   }
 
   /** Never throws. */
