@@ -1,27 +1,32 @@
 import { randomBytes } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
-import { arch, cpus, hostname, platform, release } from 'node:os';
+import { arch, cpus, hostname, machine, platform, release } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock, type Timer, toTime } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
 import { noteTime } from './cache/floored-clock.ts';
 import type { HeldState } from './decide/desired-step.ts';
+import { deviceCounts } from './decide/devices.ts';
 import { Outbox } from './decide/outbox.ts';
 import { type Profile, withSettings } from './decide/profile.ts';
+import type { Defence } from './defence/defence.ts';
 import { nodeItem, toDesiredState } from './desired-state.ts';
 import { DesiredKeeper } from './link/desired-keeper.ts';
 import { readIdentity } from './link/identity.ts';
 import { Link } from './link/link.ts';
 import { MqttTransport } from './link/mqtt-transport.ts';
 import { Renewer } from './link/renewer.ts';
+import { containerLimits, makeDefence } from './node-defence.ts';
 import type { AgentOptions, Opened } from './open.ts';
 import { PodManager } from './pods/pod-manager.ts';
 import { DockerRuntime } from './runtime/docker.ts';
+import { DeviceWatch } from './sensors/device-watch.ts';
 import { FactsKeeper } from './sensors/facts-keeper.ts';
 import { readInventoryApart } from './sensors/inventory.ts';
 import { MachineFiles } from './sensors/machine-files.ts';
 import { readMemory } from './sensors/node-sampler.ts';
+import { readPlatform } from './sensors/platform.ts';
 import type { RunningContainer } from './sensors/pod-usage.ts';
 import { Telemeter } from './sensors/telemeter.ts';
 import { StreamServer } from './streams/stream-server.ts';
@@ -53,6 +58,8 @@ export class Agent {
   readonly #pods: PodManager;
   readonly #keeper: DesiredKeeper;
   readonly #telemeter: Telemeter;
+  readonly #devices: DeviceWatch;
+  readonly #defence: Defence;
   readonly #streams: StreamServer;
   readonly #link: Link;
   #profile: Profile;
@@ -70,6 +77,8 @@ export class Agent {
     this.#isTold = opened.cache.content === 'held';
     this.#profile = withSettings(opened.profile, nodeItem(opened.cache.held)?.settings);
     this.#runtime = new DockerRuntime({ socketPath: options.dockerSocket, networkName: options.network });
+    this.#devices = this.#makeDevices();
+    this.#defence = this.#makeDefence();
     this.#facts = this.#makeFacts();
     this.#pods = this.#makePods();
     this.#keeper = this.#makeKeeper();
@@ -97,7 +106,10 @@ export class Agent {
       pods: [...cache.held.items.values()].filter((item) => item.kind === 'pod').length,
     });
     if (this.#isTold) this.#hand(cache.held);
+    this.#devices.start();
     await this.#pods.start(this.#stopping.signal);
+    // From now on the defence looks by itself whenever nobody else does.
+    this.#refreshFacts();
     if (this.#options.offline) return;
     if (!identity.ok) this.#log.error('identity not usable, running what is known', { why: identity.why });
     await this.#engineAnswered();
@@ -111,6 +123,8 @@ export class Agent {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#watcher?.close();
+    this.#devices.stop();
+    await this.#defence.stop();
     await this.#link.stop();
     await this.#pods.stop();
     await this.#opened.cache.cache.close();
@@ -141,11 +155,46 @@ export class Agent {
       profile: () => this.#profile,
       engine: () => ({ isReady: this.#pods?.engineReady ?? false, version: this.#engineVersion }),
       nowTime: () => toTime(this.#opened.clock.nowMs()),
+      nowMs: () => this.#opened.clock.monotonicMs(),
+      devices: () => deviceCounts(this.#deviceNames(), this.#devices.units),
+      images: () => this.#defence.imageFacts,
+    });
+  }
+
+  #deviceNames(): string[] {
+    return this.#profile.devices.map((device) => device.name);
+  }
+
+  #makeDevices(): DeviceWatch {
+    return new DeviceWatch({
+      configs: this.#profile.devices,
+      clock: this.#opened.clock,
+      log: this.#log.with({ room: 'sensors' }),
+      onChange: () => {
+        this.#pods.devicesChanged();
+        this.#refreshFacts();
+      },
+    });
+  }
+
+  #makeDefence(): Defence {
+    return makeDefence({
+      clock: this.#opened.clock,
+      log: this.#log,
+      files: this.#files,
+      diskPath: this.#diskPath(),
+      store: this.#runtime,
+      pods: () => this.#pods,
+      profile: () => this.#profile,
+      reading: () => this.#facts.pressure,
+      refresh: () => this.#refreshFacts(),
+      onImagesChanged: () => this.#refreshFacts(),
     });
   }
 
   #makePods(): PodManager {
     const { options, clock } = { options: this.#options, clock: this.#opened.clock };
+    const runnable = readPlatform(this.#files, { platform: platform(), arch: arch(), machine: machine() });
     return new PodManager({
       runtime: this.#runtime,
       clock,
@@ -161,6 +210,7 @@ export class Agent {
           this.#outbox.putEvent(event);
           this.#link.outboxChanged();
         },
+        onImagesTouched: () => this.#defence.engineChanged(),
       },
       node: {
         nodeName: this.#nodeName(),
@@ -169,7 +219,10 @@ export class Agent {
         cpuMilli: cpus().length * 1000,
         memoryBytes: readMemory(this.#files).totalBytes,
         network: { name: options.network, bridge: options.bridge, masquerade: true },
+        containerLimits: () => containerLimits(this.#profile),
+        platform: () => runnable,
       },
+      devices: () => ({ names: this.#deviceNames(), units: this.#devices.units }),
       dataDir: options.dataDir,
       runDir: options.runDir,
       concurrency: STARTS_AT_ONCE,
@@ -267,7 +320,7 @@ export class Agent {
 
   #sample(): Uint8Array | undefined {
     const nowMs = systemClock.monotonicMs();
-    if (nowMs - this.#factsMs >= FACTS_MS) this.#refreshFacts();
+    if (nowMs - this.#factsMs >= Math.min(FACTS_MS, this.#profile.sampleMs)) this.#refreshFacts();
     return this.#telemeter.take(nowMs);
   }
 
@@ -277,6 +330,7 @@ export class Agent {
     if (!this.#pods.engineReady) this.#engineVersion = '';
     if (this.#facts.refresh()) this.#link.factsChanged();
     if (!this.#pods.engineReady) this.#lookAgain();
+    this.#defence.look();
   }
 
   /** While the engine is away the node takes no pods: the hub shall hear at once that it is back. */

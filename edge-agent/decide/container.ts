@@ -25,6 +25,8 @@ export interface ContainerView {
   readonly podIp?: string;
   /** Wall time the agent first saw the pod, epoch ms. */
   readonly podStartMs?: number;
+  /** Keys of the device units it was given. */
+  readonly devices?: readonly string[];
   readonly state: ContainerState;
   readonly image: string;
   readonly imageId: string;
@@ -53,6 +55,7 @@ export const LABELS = {
   podIp: `${PREFIX}pod-ip`,
   podStart: `${PREFIX}pod-start`,
   generation: `${PREFIX}generation`,
+  devices: `${PREFIX}devices`,
 } as const;
 
 type Identity = Pick<
@@ -67,6 +70,7 @@ type Identity = Pick<
   | 'generation'
   | 'podIp'
   | 'podStartMs'
+  | 'devices'
 >;
 
 /** Labels that `readLabels` turns back into the same identity. */
@@ -82,6 +86,7 @@ export function writeLabels(identity: Identity): Record<string, string> {
     [LABELS.generation]: identity.generation,
     ...(identity.podIp === undefined ? {} : { [LABELS.podIp]: identity.podIp }),
     ...(identity.podStartMs === undefined ? {} : { [LABELS.podStart]: String(identity.podStartMs) }),
+    ...(identity.devices?.length ? { [LABELS.devices]: JSON.stringify(identity.devices) } : {}),
   };
 }
 
@@ -96,6 +101,7 @@ export function readLabels(labels: Readonly<Record<string, string>>): Identity |
   if (!podUid || !isRole(role) || !Number.isInteger(attempt) || attempt < 0) return undefined;
   const podIp = labels[LABELS.podIp];
   const podStartMs = Number(labels[LABELS.podStart]);
+  const devices = readDeviceKeys(labels[LABELS.devices]);
   return {
     podUid,
     podName: labels[LABELS.podName] ?? '',
@@ -107,7 +113,20 @@ export function readLabels(labels: Readonly<Record<string, string>>): Identity |
     generation: labels[LABELS.generation] ?? '',
     ...(podIp ? { podIp } : {}),
     ...(podStartMs > 0 ? { podStartMs } : {}),
+    ...(devices.length > 0 ? { devices } : {}),
   };
+}
+
+/** A damaged label frees the devices: they are asked for again when the container is next made. */
+function readDeviceKeys(text: string | undefined): string[] {
+  if (text === undefined) return [];
+  try {
+    const keys: unknown = JSON.parse(text);
+    return Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : [];
+  } catch (error) {
+    if (error instanceof SyntaxError) return [];
+    throw error;
+  }
 }
 
 /** Newest container of this name: the highest attempt. */

@@ -5,13 +5,22 @@ import type { Logger } from '../../kit/logger.ts';
 import type { DesiredPod, PodReport } from '../../protocol/wire/messages.ts';
 import { type ContainerView, newest, predecessor } from '../decide/container.ts';
 import { MAX_MESSAGE } from '../decide/container-status.ts';
-import { forgetFailures, forgetMissing, newMemory, type PodMemory } from '../decide/pod-memory.ts';
+import {
+  type Eviction,
+  forgetFailures,
+  forgetMissing,
+  forgetShortages,
+  newMemory,
+  type PodMemory,
+} from '../decide/pod-memory.ts';
 import { plannedContainers } from '../decide/pod-shape.ts';
 import { plannedOf } from '../decide/pod-view.ts';
 import { bootId, lowestOomScore } from './boot-facts.ts';
 import { configSource } from './config-source.ts';
+import { DeviceDesk, type DeviceStock } from './device-desk.ts';
 import { EngineObserver } from './engine-observer.ts';
 import { EventRecorder } from './event-recorder.ts';
+import { asEvictable, type EvictablePod, evictPod, isBeingEvicted } from './evict-pod.ts';
 import { Images } from './images.ts';
 import { Node, type NodeOptions } from './node-services.ts';
 import { PodCell, type Tools } from './pod-cell.ts';
@@ -38,6 +47,8 @@ export interface PodManagerOptions {
   readonly runDir: string;
   /** How many pods may be worked on at once: creating and starting is bound by the processor. */
   readonly concurrency: number;
+  /** Device resources of the node; absent: it has none. */
+  readonly devices?: () => DeviceStock;
 }
 
 /**
@@ -53,6 +64,7 @@ export class PodManager {
   readonly #queue: KeyedQueue;
   readonly #workers = new Map<string, PodWorker>();
   readonly #abort = new AbortController();
+  #isLean = false;
   #desired: DesiredState | undefined;
   #resync: Timer | undefined;
 
@@ -69,6 +81,8 @@ export class PodManager {
       log: room,
       lastWords: (view) => this.#lastWords(view),
       onChange: (uid) => this.#queue.add(uid),
+      onOom: (view) => this.#tellOom(view),
+      onRemoved: () => sinks.onImagesTouched?.(),
       onUp: () => this.#engineUp(),
     });
     this.#tools = {
@@ -77,8 +91,10 @@ export class PodManager {
       log: room,
       events: new EventRecorder(clock, sinks.onEvent),
       observer: this.#observer,
-      images: new Images(runtime, clock),
+      images: new Images(runtime, clock, () => sinks.onImagesTouched?.()),
       volumes: new Volumes(options.dataDir, options.runDir),
+      devices: new DeviceDesk(options.devices ?? (() => ({ names: [], units: [] }))),
+      isLean: () => this.#isLean,
       node: this.#node,
       wake: (uid) => this.#queue.add(uid),
     };
@@ -153,6 +169,53 @@ export class PodManager {
     return cell?.pod.spec.hostNetwork === true ? this.#node.hostIp() : cell?.memory.ip;
   }
 
+  /** Tells people about the node itself. */
+  tellNode(type: 'Normal' | 'Warning', reason: string, message: string): void {
+    this.#tools.events.node(this.#node.nodeName, type, reason, message);
+  }
+
+  /** Image references that must stay on the node: of every pod it holds, and those being pulled. */
+  neededImages(): Set<string> {
+    const held = [...this.#workers.values()].filter((w) => !w.cell.memory.gone).map((w) => w.cell.pod);
+    const pods = [...(this.#desired?.pods.values() ?? []), ...held];
+    const named = pods.flatMap((pod) => plannedContainers(pod.spec).map((p) => p.spec.image));
+    return new Set([...named, ...this.#tools.images.pulling()]);
+  }
+
+  /** Pods that run and could be evicted. */
+  evictable(): EvictablePod[] {
+    return [...this.#workers.values()].flatMap(({ cell }) => asEvictable(this.#tools, cell) ?? []);
+  }
+
+  /** True while an evicted pod has not ended. */
+  get isEvicting(): boolean {
+    return [...this.#workers.values()].some(({ cell }) => isBeingEvicted(cell));
+  }
+
+  /** Ends a pod for good because the node is short of something. Resolves when that is durable; the pod then stops. */
+  async evict(podUid: string, eviction: Eviction): Promise<void> {
+    const cell = this.#workers.get(podUid)?.cell;
+    if (cell !== undefined && asEvictable(this.#tools, cell) !== undefined)
+      await evictPod(this.#tools, cell, eviction);
+  }
+
+  /** Whether dead containers that only show logs must make room. */
+  setLean(isLean: boolean): void {
+    if (isLean === this.#isLean) return;
+    this.#isLean = isLean;
+    if (isLean) this.#lookAtAll();
+  }
+
+  /** Devices came or went: who waits for one is looked at again. */
+  devicesChanged(): void {
+    for (const [uid, { cell }] of this.#workers) {
+      const next = forgetShortages(cell.memory);
+      if (next === cell.memory) continue;
+      cell.memory = next;
+      this.#queue.add(uid);
+    }
+  }
+
   /** Every pod this node holds with its newest status, gone ones included until the desired state drops them. */
   inventory(): PodReport[] {
     const held = [...this.#workers.values()].filter((w) => !w.isRemoved);
@@ -183,7 +246,7 @@ export class PodManager {
     if (this.#desired === undefined) return worker.watch();
     cell.removed = pod === undefined;
     const round = await worker.look(this.#abort.signal);
-    if (cell.memory.ended !== undefined) this.#node.freeAddress(uid);
+    if (cell.memory.ended !== undefined) this.#giveBack(uid);
     if (round.gone === true) this.#forget(uid, worker);
     else if (round.again !== undefined) this.#queue.addAfter(uid, round.again);
   }
@@ -215,12 +278,24 @@ export class PodManager {
 
   /** Nothing of the pod is left. Its record stays until the desired state drops it, so that `gone` can be told again. */
   #forget(uid: string, worker: PodWorker): void {
-    this.#node.freeAddress(uid);
+    this.#giveBack(uid);
     const desired = this.#desired?.pods.has(uid) === true;
     if (desired && !worker.isRemoved) return;
     worker.stop();
     this.#workers.delete(uid);
     if (desired) this.#queue.add(uid);
+  }
+
+  #giveBack(uid: string): void {
+    this.#node.freeAddress(uid);
+    if (this.#tools.devices.free(uid)) this.devicesChanged();
+  }
+
+  #tellOom({ podUid, name }: ContainerView): void {
+    const pod = this.#workers.get(podUid)?.cell.pod;
+    if (pod === undefined) return;
+    const text = `Memory cgroup out of memory: a process of container ${name} was killed`;
+    this.#tools.events.warning(pod, 'OOMKilling', text, name);
   }
 
   #lookAtAll(): void {
@@ -234,6 +309,8 @@ export class PodManager {
 
   #engineUp(): void {
     this.#node.engineReturned();
+    this.#tools.devices.recover(this.#observer.all());
+    this.#options.sinks.onImagesTouched?.();
     for (const { cell } of this.#workers.values()) cell.memory = forgetFailures(cell.memory);
     this.#lookAtAll();
   }

@@ -150,7 +150,7 @@ export class MemoryRuntime {
   async image(ref: string): Promise<ImageFacts | undefined> {
     this.#reach();
     if (!this.#images.has(ref)) return undefined;
-    return { id: imageId(ref), user: '', stopSignal: '', sizeBytes: 1 };
+    return { id: imageId(ref), user: '', stopSignal: '', sizeBytes: 1, platform: 'amd64' };
   }
 
   async pull(ref: string, _auth: RegistryLogin | undefined): Promise<void> {

@@ -1,6 +1,11 @@
 import * as assert from 'uvu/assert';
 import { chooseProfile } from '../../../../edge-agent/decide/profile.ts';
-import { collectFacts, hasMemoryCgroup, readPressure } from '../../../../edge-agent/sensors/facts.ts';
+import {
+  collectFacts,
+  hasMemoryCgroup,
+  readHealth,
+  readPressure,
+} from '../../../../edge-agent/sensors/facts.ts';
 import { NodeSampler } from '../../../../edge-agent/sensors/node-sampler.ts';
 import { findCgroup, PodUsageSampler } from '../../../../edge-agent/sensors/pod-usage.ts';
 import { loadProfiles } from '../../../../edge-agent/sensors/profile-files.ts';
@@ -124,10 +129,14 @@ spec('facts', (it) => {
   it('says precisely what to write where when the memory cgroup is off', () => {
     const board = fakeBoard(PI4);
     assert.is(hasMemoryCgroup(board.files), false);
-    const pressure = readPressure(board.files, '/', true);
-    assert.match(pressure.memoryCgroupAdvice, 'cgroup_enable=memory cgroup_memory=1');
-    assert.match(pressure.memoryCgroupAdvice, '/boot/firmware/cmdline.txt');
-    assert.is(pressure.pidUsedRatio, 245 / 28_000);
+    const health = readHealth(board.files, true);
+    assert.match(health.memoryCgroupAdvice, 'cgroup_enable=memory cgroup_memory=1');
+    assert.match(health.memoryCgroupAdvice, '/boot/firmware/cmdline.txt');
+    const pressure = readPressure(board.files, '/', 48);
+    assert.equal(
+      [pressure.pidUsedRatio, pressure.pidLimit, pressure.temperatureCelsius],
+      [245 / 28_000, 28_000, 48],
+    );
     board.remove();
   });
 
@@ -153,6 +162,7 @@ spec('facts', (it) => {
       diskPath: '/',
       addresses: [],
       conditions: [],
+      devices: {},
       inventory: undefined,
     });
     assert.equal(facts.labels, {

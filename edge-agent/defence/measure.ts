@@ -1,0 +1,52 @@
+import type { Container } from '../../protocol/kinds/pod.ts';
+import { bytesOf } from '../../protocol/quantity.ts';
+import {
+  type ContainerUse,
+  type EvictionCandidate,
+  type EvictionSignal,
+  isCritical,
+  RESOURCES,
+} from '../decide/evict.ts';
+import { plannedContainers } from '../decide/pod-shape.ts';
+import { bytesBelow } from './disk-use.ts';
+import type { ImageStore, Meter, RunningPod } from './ports.ts';
+
+/** What the running pods hold of the pressed resource. Only the disk is slow to ask, and asked only when it is full. */
+export async function measurePods(
+  signal: EvictionSignal,
+  pods: readonly RunningPod[],
+  tools: { readonly meter: Meter; readonly store: Pick<ImageStore, 'writtenBytes'>; readonly nowMs: number },
+): Promise<EvictionCandidate[]> {
+  const asked = pods.filter(({ pod }) => !isCritical(priorityOf(pod.spec)));
+  const written = signal === 'disk' ? await tools.store.writtenBytes() : new Map<string, number>();
+  const usageOf = (id: string): number | undefined => {
+    if (signal === 'memory') return tools.meter.memoryOf(id, tools.nowMs);
+    if (signal === 'pids') return tools.meter.processesOf(id, tools.nowMs);
+    return written.get(id);
+  };
+  const candidates: EvictionCandidate[] = [];
+  for (const { pod, containers, volumes } of asked) {
+    const specs = new Map(plannedContainers(pod.spec).map((p) => [p.spec.name, p.spec]));
+    const uses = containers.flatMap(({ id, name }): ContainerUse[] => {
+      const usage = usageOf(id);
+      return usage === undefined ? [] : [{ name, usage, request: requestOf(specs.get(name), signal) }];
+    });
+    candidates.push({
+      uid: pod.metadata.uid,
+      ...priorityOf(pod.spec),
+      containers: uses,
+      ...(signal === 'disk' ? { sharedUsage: await bytesBelow(volumes) } : {}),
+    });
+  }
+  return candidates;
+}
+
+function priorityOf(spec: RunningPod['pod']['spec']): Pick<EvictionCandidate, 'priority' | 'priorityClass'> {
+  return { priority: spec.priority ?? 0, priorityClass: spec.priorityClassName ?? '' };
+}
+
+function requestOf(spec: Container | undefined, signal: EvictionSignal): number {
+  if (signal === 'pids') return 0;
+  const name = RESOURCES[signal];
+  return bytesOf(spec?.resources?.requests?.[name] ?? spec?.resources?.limits?.[name]);
+}

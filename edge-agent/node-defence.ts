@@ -1,0 +1,68 @@
+import { arch } from 'node:os';
+import type { Clock } from '../kit/clock.ts';
+import type { Logger } from '../kit/logger.ts';
+import type { Profile } from './decide/profile.ts';
+import { Defence } from './defence/defence.ts';
+import type { DefendedPods, ImageStore, Reading } from './defence/ports.ts';
+import { SANDBOX_IMAGE } from './runtime/pause-image.ts';
+import type { MachineFiles } from './sensors/machine-files.ts';
+import { kubernetesArch } from './sensors/platform.ts';
+import { PodUsageSampler } from './sensors/pod-usage.ts';
+
+/** What the defence of a node is put together from. */
+export interface NodeDefenceParts {
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly files: MachineFiles;
+  /** Lies on the file system that holds images and pods. */
+  readonly diskPath: string;
+  readonly store: ImageStore;
+  readonly pods: () => DefendedPods;
+  profile(): Profile;
+  reading(): Reading;
+  /** Reads the machine again and calls `look`. */
+  refresh(): void;
+  onImagesChanged(): void;
+}
+
+/** The defence of this machine. */
+export function makeDefence(parts: NodeDefenceParts): Defence {
+  const { files, diskPath, pods } = parts;
+  return new Defence({
+    clock: parts.clock,
+    log: parts.log.with({ room: 'defence' }),
+    store: parts.store,
+    pods: {
+      get engineReady() {
+        return pods().engineReady;
+      },
+      get isEvicting() {
+        return pods().isEvicting;
+      },
+      evictable: () => pods().evictable(),
+      evict: (uid, eviction) => pods().evict(uid, eviction),
+      setLean: (isLean) => pods().setLean(isLean),
+      neededImages: () => pods().neededImages(),
+      tellNode: (type, reason, message) => pods().tellNode(type, reason, message),
+    },
+    meter: new PodUsageSampler(files),
+    limits: () => parts.profile(),
+    reading: () => parts.reading(),
+    diskUsedRatio: () => files.fileSystem(diskPath)?.usedRatio ?? 0,
+    refresh: () => parts.refresh(),
+    architecture: kubernetesArch(arch()),
+    ownImages: [SANDBOX_IMAGE],
+    onImagesChanged: () => parts.onImagesChanged(),
+  });
+}
+
+/** What the profile caps for every container. */
+export function containerLimits(profile: Profile): {
+  readonly pidsLimit: number;
+  readonly log: { readonly maxBytes: number; readonly maxFiles: number };
+} {
+  return {
+    pidsLimit: profile.pidsLimit,
+    log: { maxBytes: profile.logMaxBytes, maxFiles: profile.logMaxFiles },
+  };
+}
