@@ -151,7 +151,7 @@ function figures(
   }
 }
 
-const kibText = (bytes: number): string => formatBytes(Math.floor(bytes / 1024) * 1024);
+const kibText = (bytes: number): string => formatBytes(Math.round(bytes / 1024) * 1024);
 
 function usageOf(pod: EvictionCandidate): number {
   return pod.containers.reduce((n, c) => n + c.usage, pod.sharedUsage ?? 0);
