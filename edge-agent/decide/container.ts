@@ -1,4 +1,5 @@
 /** What the agent knows of a container, whatever the engine; and the labels that let a restarted agent know it again. */
+import type { GivenDevices } from './devices.ts';
 
 /**
  * `init` runs to its end before the others (a sidecar is an init that stays); `ephemeral` was added to a running pod to look into it;
@@ -25,8 +26,8 @@ export interface ContainerView {
   readonly podIp?: string;
   /** Wall time the agent first saw the pod, epoch ms. */
   readonly podStartMs?: number;
-  /** Keys of the device units it was given. */
-  readonly devices?: readonly string[];
+  /** The device units it was given. */
+  readonly devices?: GivenDevices;
   readonly state: ContainerState;
   readonly image: string;
   readonly imageId: string;
@@ -86,7 +87,9 @@ export function writeLabels(identity: Identity): Record<string, string> {
     [LABELS.generation]: identity.generation,
     ...(identity.podIp === undefined ? {} : { [LABELS.podIp]: identity.podIp }),
     ...(identity.podStartMs === undefined ? {} : { [LABELS.podStart]: String(identity.podStartMs) }),
-    ...(identity.devices?.length ? { [LABELS.devices]: JSON.stringify(identity.devices) } : {}),
+    ...(Object.keys(identity.devices ?? {}).length > 0
+      ? { [LABELS.devices]: JSON.stringify(identity.devices) }
+      : {}),
   };
 }
 
@@ -101,7 +104,7 @@ export function readLabels(labels: Readonly<Record<string, string>>): Identity |
   if (!podUid || !isRole(role) || !Number.isInteger(attempt) || attempt < 0) return undefined;
   const podIp = labels[LABELS.podIp];
   const podStartMs = Number(labels[LABELS.podStart]);
-  const devices = readDeviceKeys(labels[LABELS.devices]);
+  const devices = readDevices(labels[LABELS.devices]);
   return {
     podUid,
     podName: labels[LABELS.podName] ?? '',
@@ -113,18 +116,19 @@ export function readLabels(labels: Readonly<Record<string, string>>): Identity |
     generation: labels[LABELS.generation] ?? '',
     ...(podIp ? { podIp } : {}),
     ...(podStartMs > 0 ? { podStartMs } : {}),
-    ...(devices.length > 0 ? { devices } : {}),
+    ...(devices === undefined ? {} : { devices }),
   };
 }
 
 /** A damaged label frees the devices: they are asked for again when the container is next made. */
-function readDeviceKeys(text: string | undefined): string[] {
-  if (text === undefined) return [];
+function readDevices(text: string | undefined): GivenDevices | undefined {
+  if (text === undefined) return undefined;
   try {
-    const keys: unknown = JSON.parse(text);
-    return Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : [];
+    const given: unknown = JSON.parse(text);
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) return undefined;
+    return Object.fromEntries(Object.entries(given).map(([key, number]) => [key, String(number)]));
   } catch (error) {
-    if (error instanceof SyntaxError) return [];
+    if (error instanceof SyntaxError) return undefined;
     throw error;
   }
 }

@@ -2,6 +2,8 @@
 export interface DeviceNode {
   readonly target: string;
   readonly source: string;
+  /** The kernel's number of the device: another one after a replug means that a mapped node no longer leads to it. */
+  readonly number: number;
 }
 
 /** One thing to give to one container: a device that is there, or one of the shares of a device with a count. */
@@ -67,6 +69,19 @@ export function shortageText(short: Extract<Allocation, { ok: false }>): string 
     `Allocate failed due to requested number of devices unavailable for ${resource}. ` +
     `Requested: ${requested}, Available: ${available}, which is unexpected`
   );
+}
+
+/** What a container was given: the units' keys with the kernel's numbers of their nodes at that time. */
+export type GivenDevices = Readonly<Record<string, string>>;
+
+/** The given devices of units, as labels keep them. */
+export function givenDevices(units: readonly DeviceUnit[]): GivenDevices {
+  return Object.fromEntries(units.map((unit) => [unit.key, unit.nodes.map((n) => n.number).join(',')]));
+}
+
+/** True when a device is back under another number: the container still has the node of the old one. */
+export function hasMoved(given: GivenDevices | undefined, present: GivenDevices): boolean {
+  return Object.entries(given ?? {}).some(([key, was]) => present[key] !== undefined && present[key] !== was);
 }
 
 /** How many units of each resource are there; resources without any count 0. */

@@ -9,6 +9,7 @@ export type StopReason =
   | 'Evicted'
   | 'SpecChanged'
   | 'SandboxChanged'
+  | 'DeviceChanged'
   | 'Unhealthy'
   | 'FailedPostStartHook'
   | 'PodEnded';

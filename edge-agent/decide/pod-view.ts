@@ -1,6 +1,7 @@
 import type { PodPhase } from '../../protocol/kinds/pod.ts';
 import type { DesiredPod } from '../../protocol/wire/messages.ts';
 import type { ContainerRole, ContainerView } from './container.ts';
+import type { GivenDevices } from './devices.ts';
 import type { PodMemory, RunMemory, StopReason, TerminationReason } from './pod-memory.ts';
 import { needsSandbox, type PlannedContainer, plannedContainers } from './pod-shape.ts';
 
@@ -17,6 +18,8 @@ export interface PodView {
   readonly bootId: string;
   /** The disk is nearly full: dead containers that only show their logs go. */
   readonly isLean?: boolean;
+  /** Devices that are plugged in now; absent: none is configured. */
+  readonly devices?: GivenDevices;
   /** Monotonic ms. */
   readonly nowMs: number;
 }

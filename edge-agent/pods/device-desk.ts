@@ -1,7 +1,14 @@
 import type { Container } from '../../protocol/kinds/pod.ts';
 import { bytesOf } from '../../protocol/quantity.ts';
 import type { ContainerView } from '../decide/container.ts';
-import { type Allocation, allocateDevices, type DeviceHolder, type DeviceUnit } from '../decide/devices.ts';
+import {
+  type Allocation,
+  allocateDevices,
+  type DeviceHolder,
+  type DeviceUnit,
+  type GivenDevices,
+  givenDevices,
+} from '../decide/devices.ts';
 
 /** The device resources of the node: their names as configured, and the units that are there now. */
 export interface DeviceStock {
@@ -21,12 +28,22 @@ export class DeviceDesk {
     this.#stock = stock;
   }
 
+  /** What is plugged in now. */
+  present(): GivenDevices {
+    return givenDevices(this.#stock().units);
+  }
+
+  /** Pods that have a device. */
+  holders(): Set<string> {
+    return new Set([...this.#held.values()].map((holder) => holder.podUid));
+  }
+
   /** Takes over what the labels of these containers say; those that run come before those that have ended. */
   recover(views: readonly ContainerView[]): void {
     const running = views.filter((v) => v.state !== 'exited');
     const ended = views.filter((v) => v.state === 'exited');
     for (const view of [...running, ...ended]) {
-      for (const key of view.devices ?? []) {
+      for (const key of Object.keys(view.devices ?? {})) {
         if (!this.#held.has(key)) this.#held.set(key, { podUid: view.podUid, container: view.name });
       }
     }

@@ -3,8 +3,8 @@ import { type ContainerView, newest, readLabels, writeLabels } from '../decide/c
 import { containerConfig, sandboxConfig } from '../decide/container-config.ts';
 import type { ContainerSpec } from '../decide/container-spec.ts';
 import { terminatedState } from '../decide/container-status.ts';
-import { joinedBy } from '../decide/container-step.ts';
-import { type DeviceUnit, shortageText } from '../decide/devices.ts';
+import { isReplaced, joinedBy } from '../decide/container-step.ts';
+import { type DeviceUnit, type GivenDevices, givenDevices, shortageText } from '../decide/devices.ts';
 import { resolveEnv } from '../decide/env.ts';
 import { containerMemory, SANDBOX, withContainer } from '../decide/pod-memory.ts';
 import { needsSandbox, type PlannedContainer, plannedContainers } from '../decide/pod-shape.ts';
@@ -67,12 +67,7 @@ async function appSpec(tools: Tools, cell: PodCell, action: CreateAction): Promi
   const joins = joinsOf(tools, cell, planned);
   const result = containerConfig(cell.pod, planned.spec, {
     name: engineName(cell, action),
-    labels: labelsFor(
-      cell,
-      action,
-      specHash(planned.spec),
-      given.map((unit) => unit.key),
-    ),
+    labels: labelsFor(cell, action, specHash(planned.spec), givenDevices(given)),
     env: variables,
     imageUser: image?.state === 'ready' ? image.user : '',
     mounts: [
@@ -142,7 +137,7 @@ async function sandboxSpec(tools: Tools, cell: PodCell, action: CreateAction): P
   const image = await tools.node.sandboxImage();
   return sandboxConfig(cell.pod, image, {
     name: engineName(cell, action),
-    labels: labelsFor(cell, action, '', []),
+    labels: labelsFor(cell, action, '', {}),
     podIp: cell.memory.ip,
     lowestOomScore: tools.node.lowestOomScore,
     ...(tools.node.dns === undefined ? {} : { dns: tools.node.dns }),
@@ -159,7 +154,7 @@ function labelsFor(
   cell: PodCell,
   action: CreateAction,
   hash: string,
-  devices: readonly string[],
+  devices: GivenDevices,
 ): Record<string, string> {
   return writeLabels({ ...identityOf(cell, action, hash), devices });
 }
@@ -193,11 +188,7 @@ function noteCreated(
   const memory = containerMemory(cell.memory, name);
   const image = memory.image?.state === 'ready' ? memory.image : undefined;
   const why = before === undefined ? undefined : cell.memory.runs[before.id]?.stop?.why;
-  const crashed =
-    before?.state === 'exited' &&
-    memory.unstarted !== true &&
-    why !== 'SpecChanged' &&
-    why !== 'SandboxChanged';
+  const crashed = before?.state === 'exited' && memory.unstarted !== true && !isReplaced(why);
   const nowMs = tools.clock.monotonicMs();
   cell.memory = withContainer(cell.memory, name, {
     attempts: Math.max(memory.attempts, action.attempt),

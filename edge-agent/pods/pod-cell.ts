@@ -85,6 +85,7 @@ export class PodCell {
       volumeRevision: this.volumeRevision,
       bootId: tools.node.bootId,
       isLean: tools.isLean(),
+      devices: tools.devices.present(),
       nowMs: tools.clock.monotonicMs(),
     };
   }

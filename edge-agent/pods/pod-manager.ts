@@ -206,8 +206,9 @@ export class PodManager {
     if (isLean) this.#lookAtAll();
   }
 
-  /** Devices came or went: who waits for one is looked at again. */
+  /** Devices came or went: who has one, or waits for one, is looked at again. */
   devicesChanged(): void {
+    for (const uid of this.#tools.devices.holders()) this.#queue.add(uid);
     for (const [uid, { cell }] of this.#workers) {
       const next = forgetShortages(cell.memory);
       if (next === cell.memory) continue;

@@ -15,7 +15,7 @@ export function scanDevices(configs: readonly DeviceConfig[]): DeviceUnit[] {
       return Array.from({ length: config.count }, (_, share) => ({
         resource: config.name,
         key: unitKey(config.name, first, share),
-        nodes: present.map(({ target, source }) => ({ target, source })),
+        nodes: present.map(({ target, source, number }) => ({ target, source, number })),
         groups: [...new Set(present.flatMap((node) => node.group ?? []))],
         ...(config.env === undefined ? {} : { env: config.env }),
       }));
@@ -58,7 +58,7 @@ function findNode(path: string): (DeviceNode & { readonly group?: number }) | un
     const info = statSync(source);
     if (!info.isCharacterDevice() && !info.isBlockDevice()) return undefined;
     const isGroups = info.gid !== 0 && (info.mode & 0o020) !== 0;
-    return { target: path, source, ...(isGroups ? { group: info.gid } : {}) };
+    return { target: path, source, number: info.rdev, ...(isGroups ? { group: info.gid } : {}) };
   } catch {
     return undefined; // Not plugged in, or unplugged meanwhile.
   }

@@ -150,9 +150,9 @@ if (canRunEngine()) {
 
       it('gives each device to one container, without privileges, and keeps it over a restart of the agent', async () => {
         const folder = join(world.engine.folder, 'dev', 'by-id');
-        const plug = (name: string): void => {
+        const plug = (name: string, minor = 5): void => {
           mkdirSync(folder, { recursive: true });
-          execFileSync('mknod', [join(folder, name), 'c', '1', '5']);
+          execFileSync('mknod', [join(folder, name), 'c', '1', String(minor)]);
         };
         const profile = `${CALM}devices:\n  - name: ${SERIAL}\n    paths: ["${folder}/usb-*"]\n    env: SERIAL\n`;
         await restartAgent(profile);
@@ -197,6 +197,13 @@ if (canRunEngine()) {
         plug('usb-3');
         await world.waitReady('serial-c');
         assert.is(await given('serial-c'), mapping('usb-3'));
+        rmSync(join(folder, 'usb-2'));
+        await world.wait('usb-2 to be away', () => world.facts.at(-1)?.devices?.[SERIAL] === 2);
+        assert.is(await world.containerId('serial-b'), before, 'whose device is away runs on');
+        plug('usb-2', 9);
+        await world.wait('serial-b with the new one', () => world.restarts('serial-b') === 1);
+        await world.waitReady('serial-b');
+        assert.is(await given('serial-b'), mapping('usb-2'));
         rmSync(join(folder, 'usb-3'));
         await world.wait('the unplugging', () => world.facts.at(-1)?.devices?.[SERIAL] === 2);
       });

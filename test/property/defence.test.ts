@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import type { ContainerView } from '../../edge-agent/decide/container.ts';
 import { readLabels, writeLabels } from '../../edge-agent/decide/container.ts';
-import { type DeviceUnit, unitKey } from '../../edge-agent/decide/devices.ts';
+import { type DeviceUnit, givenDevices, unitKey } from '../../edge-agent/decide/devices.ts';
 import {
   type EvictionCandidate,
   evictionStep,
@@ -147,7 +147,7 @@ const SERIAL = 'coxswain.dev/serial';
 const unit = (path: string): DeviceUnit => ({
   resource: SERIAL,
   key: unitKey(SERIAL, path, 0),
-  nodes: [{ target: path, source: path }],
+  nodes: [{ target: path, source: path, number: 1 }],
   groups: [],
 });
 const step = fc.oneof(
@@ -188,7 +188,7 @@ spec('devices, properties', (it) => {
             if (allocation.ok) views.set(one.pod, viewWith(one.pod, allocation.units));
             else assert.ok(allocation.available < one.count);
           }
-          const given = [...views.values()].flatMap((view) => view.devices ?? []);
+          const given = [...views.values()].flatMap((view) => Object.keys(view.devices ?? {}));
           assert.is(new Set(given).size, given.length, `each once: ${given.join(' ')}`);
         }
       }),
@@ -208,7 +208,7 @@ function viewWith(pod: number, units: readonly DeviceUnit[]): ContainerView {
       attempt: 0,
       specHash: '',
       generation: '',
-      devices: units.map((u) => u.key),
+      devices: givenDevices(units),
     }),
   );
   if (identity === undefined) throw new Error('labels not read');

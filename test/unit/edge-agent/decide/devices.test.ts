@@ -5,6 +5,8 @@ import {
   type DeviceHolder,
   type DeviceUnit,
   deviceCounts,
+  givenDevices,
+  hasMoved,
   shortageText,
   unitKey,
 } from '../../../../edge-agent/decide/devices.ts';
@@ -72,7 +74,7 @@ spec('readDevices', (it) => {
 const unit = (path: string, share = 0, resource = SERIAL): DeviceUnit => ({
   resource,
   key: unitKey(resource, path, share),
-  nodes: [{ target: path, source: path }],
+  nodes: [{ target: path, source: path, number: 5 }],
   groups: [],
 });
 const ME: DeviceHolder = { podUid: 'me', container: 'main' };
@@ -109,6 +111,14 @@ spec('allocateDevices', (it) => {
       ['x.dev/gpio=/dev/g', 'x.dev/gpio=/dev/g#2'],
     );
     assert.equal(deviceCounts(['x.dev/gpio', SERIAL], shares), { 'x.dev/gpio': 2, [SERIAL]: 0 });
+  });
+  it('notices a device that is back under another number, and forgives one that is away', () => {
+    const given = givenDevices([unit('/dev/a'), unit('/dev/b')]);
+    assert.equal(given, { [`${SERIAL}=/dev/a`]: '5', [`${SERIAL}=/dev/b`]: '5' });
+    assert.is(hasMoved(given, given), false);
+    assert.is(hasMoved(given, { [`${SERIAL}=/dev/a`]: '5' }), false);
+    assert.is(hasMoved(given, { ...given, [`${SERIAL}=/dev/b`]: '6' }), true);
+    assert.is(hasMoved(undefined, given), false);
   });
   it('says what is missing in the words of Kubernetes', () =>
     assert.is(
