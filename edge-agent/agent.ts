@@ -78,9 +78,9 @@ export class Agent {
     this.#profile = withSettings(opened.profile, nodeItem(opened.cache.held)?.settings);
     this.#runtime = new DockerRuntime({ socketPath: options.dockerSocket, networkName: options.network });
     this.#devices = this.#makeDevices();
-    this.#defence = this.#makeDefence();
     this.#facts = this.#makeFacts();
     this.#pods = this.#makePods();
+    this.#defence = this.#makeDefence();
     this.#keeper = this.#makeKeeper();
     this.#telemeter = this.#makeTelemeter();
     this.#streams = new StreamServer({
@@ -157,7 +157,7 @@ export class Agent {
       nowTime: () => toTime(this.#opened.clock.nowMs()),
       nowMs: () => this.#opened.clock.monotonicMs(),
       devices: () => deviceCounts(this.#deviceNames(), this.#devices.units),
-      images: () => this.#defence.imageFacts,
+      images: () => this.#defence?.imageFacts,
     });
   }
 
@@ -184,7 +184,7 @@ export class Agent {
       files: this.#files,
       diskPath: this.#diskPath(),
       store: this.#runtime,
-      pods: () => this.#pods,
+      pods: this.#pods.defence,
       profile: () => this.#profile,
       reading: () => this.#facts.pressure,
       refresh: () => this.#refreshFacts(),

@@ -17,7 +17,7 @@ export interface NodeDefenceParts {
   /** Lies on the file system that holds images and pods. */
   readonly diskPath: string;
   readonly store: ImageStore;
-  readonly pods: () => DefendedPods;
+  readonly pods: DefendedPods;
   profile(): Profile;
   reading(): Reading;
   /** Reads the machine again and calls `look`. */
@@ -27,24 +27,12 @@ export interface NodeDefenceParts {
 
 /** The defence of this machine. */
 export function makeDefence(parts: NodeDefenceParts): Defence {
-  const { files, diskPath, pods } = parts;
+  const { files, diskPath } = parts;
   return new Defence({
     clock: parts.clock,
     log: parts.log.with({ room: 'defence' }),
     store: parts.store,
-    pods: {
-      get engineReady() {
-        return pods().engineReady;
-      },
-      get isEvicting() {
-        return pods().isEvicting;
-      },
-      evictable: () => pods().evictable(),
-      evict: (uid, eviction) => pods().evict(uid, eviction),
-      setLean: (isLean) => pods().setLean(isLean),
-      neededImages: () => pods().neededImages(),
-      tellNode: (type, reason, message) => pods().tellNode(type, reason, message),
-    },
+    pods: parts.pods,
     meter: new PodUsageSampler(files),
     limits: () => parts.profile(),
     reading: () => parts.reading(),

@@ -4,9 +4,7 @@ import { KeyedQueue } from '../../kit/keyed-queue.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { DesiredPod, PodReport } from '../../protocol/wire/messages.ts';
 import { type ContainerView, newest, predecessor } from '../decide/container.ts';
-import { MAX_MESSAGE } from '../decide/container-status.ts';
 import {
-  type Eviction,
   forgetFailures,
   forgetMissing,
   forgetShortages,
@@ -14,17 +12,16 @@ import {
   type PodMemory,
 } from '../decide/pod-memory.ts';
 import { plannedContainers } from '../decide/pod-shape.ts';
-import { plannedOf } from '../decide/pod-view.ts';
 import { bootId, lowestOomScore } from './boot-facts.ts';
 import { configSource } from './config-source.ts';
 import { DeviceDesk, type DeviceStock } from './device-desk.ts';
 import { EngineObserver } from './engine-observer.ts';
 import { EventRecorder } from './event-recorder.ts';
-import { asEvictable, type EvictablePod, evictPod, isBeingEvicted } from './evict-pod.ts';
 import { Images } from './images.ts';
+import { lastWordsOf, podFromLabels } from './last-words.ts';
 import { Node, type NodeOptions } from './node-services.ts';
 import { PodCell, type Tools } from './pod-cell.ts';
-import { readStart, terminationFile } from './pod-files.ts';
+import { PodDefence } from './pod-defence.ts';
 import { recover } from './pod-record.ts';
 import { PodWorker } from './pod-worker.ts';
 import type { DesiredState, PodContainer, PodSinks, Runtime } from './ports.ts';
@@ -33,7 +30,6 @@ import { Volumes } from './volumes.ts';
 /** Every pod is looked at this often even when nothing was heard of it. */
 const RESYNC_MS = 5 * 60_000;
 const RETRY = { baseMs: 200, maxMs: 10_000 };
-const LOG_TAIL_BYTES = 2048;
 
 export interface PodManagerOptions {
   readonly runtime: Runtime;
@@ -57,6 +53,8 @@ export interface PodManagerOptions {
  * only when an accepted desired state does not name it; starting and stopping the manager touches no container.
  */
 export class PodManager {
+  /** The pods as the defence of the node sees them. */
+  readonly defence: PodDefence;
   readonly #options: PodManagerOptions;
   readonly #tools: Tools;
   readonly #node: Node;
@@ -64,7 +62,6 @@ export class PodManager {
   readonly #queue: KeyedQueue;
   readonly #workers = new Map<string, PodWorker>();
   readonly #abort = new AbortController();
-  #isLean = false;
   #desired: DesiredState | undefined;
   #resync: Timer | undefined;
 
@@ -74,12 +71,19 @@ export class PodManager {
     setMaxListeners(0, this.#abort.signal);
     const { runtime, clock, log, sinks } = options;
     const room = log.with({ room: 'pods' });
+    this.defence = new PodDefence(() => this.#tools, {
+      cells: () => [...this.#workers.values()].map((worker) => worker.cell),
+      desired: () => this.#desired,
+      isEngineReady: () => this.engineReady,
+      lookAtAll: () => this.#lookAtAll(),
+    });
     this.#node = new Node(options.node, runtime, room, () => this.#usedAddresses());
     this.#observer = new EngineObserver({
       runtime,
       clock,
       log: room,
-      lastWords: (view) => this.#lastWords(view),
+      lastWords: (view) =>
+        lastWordsOf(this.#tools, view, this.#workers.get(view.podUid)?.cell.pod, this.#abort.signal),
       onChange: (uid) => this.#queue.add(uid),
       onOom: (view) => this.#tellOom(view),
       onRemoved: () => sinks.onImagesTouched?.(),
@@ -94,7 +98,7 @@ export class PodManager {
       images: new Images(runtime, clock, () => sinks.onImagesTouched?.()),
       volumes: new Volumes(options.dataDir, options.runDir),
       devices: new DeviceDesk(options.devices ?? (() => ({ names: [], units: [] }))),
-      isLean: () => this.#isLean,
+      isLean: () => this.defence.isLean,
       node: this.#node,
       wake: (uid) => this.#queue.add(uid),
     };
@@ -167,43 +171,6 @@ export class PodManager {
   addressOf(podUid: string): string | undefined {
     const cell = this.#workers.get(podUid)?.cell;
     return cell?.pod.spec.hostNetwork === true ? this.#node.hostIp() : cell?.memory.ip;
-  }
-
-  /** Tells people about the node itself. */
-  tellNode(type: 'Normal' | 'Warning', reason: string, message: string): void {
-    this.#tools.events.node(this.#node.nodeName, type, reason, message);
-  }
-
-  /** Image references that must stay on the node: of every pod it holds, and those being pulled. */
-  neededImages(): Set<string> {
-    const held = [...this.#workers.values()].filter((w) => !w.cell.memory.gone).map((w) => w.cell.pod);
-    const pods = [...(this.#desired?.pods.values() ?? []), ...held];
-    const named = pods.flatMap((pod) => plannedContainers(pod.spec).map((p) => p.spec.image));
-    return new Set([...named, ...this.#tools.images.pulling()]);
-  }
-
-  /** Pods that run and could be evicted. */
-  evictable(): EvictablePod[] {
-    return [...this.#workers.values()].flatMap(({ cell }) => asEvictable(this.#tools, cell) ?? []);
-  }
-
-  /** True while an evicted pod has not ended. */
-  get isEvicting(): boolean {
-    return [...this.#workers.values()].some(({ cell }) => isBeingEvicted(cell));
-  }
-
-  /** Ends a pod for good because the node is short of something. Resolves when that is durable; the pod then stops. */
-  async evict(podUid: string, eviction: Eviction): Promise<void> {
-    const cell = this.#workers.get(podUid)?.cell;
-    if (cell !== undefined && asEvictable(this.#tools, cell) !== undefined)
-      await evictPod(this.#tools, cell, eviction);
-  }
-
-  /** Whether dead containers that only show logs must make room. */
-  setLean(isLean: boolean): void {
-    if (isLean === this.#isLean) return;
-    this.#isLean = isLean;
-    if (isLean) this.#lookAtAll();
   }
 
   /** Devices came or went: who has one, or waits for one, is looked at again. */
@@ -334,26 +301,4 @@ export class PodManager {
     const live = this.#observer.all().filter((view) => view.state !== 'exited');
     return new Set(live.flatMap((view) => view.podIp ?? []));
   }
-
-  async #lastWords(view: ContainerView): Promise<string | undefined> {
-    if (view.role === 'sandbox') return undefined;
-    const { volumes, runtime } = this.#tools;
-    const file = terminationFile(volumes.paths(view.podUid), view.name, view.attempt);
-    const words = await readStart(file, MAX_MESSAGE);
-    const pod = this.#workers.get(view.podUid)?.cell.pod;
-    const policy = pod && plannedOf(pod, view.name)?.spec.terminationMessagePolicy;
-    if (words !== undefined || view.exitCode === 0 || policy !== 'FallbackToLogsOnError') return words;
-    return runtime.tail(view.id, LOG_TAIL_BYTES, this.#abort.signal);
-  }
-}
-
-/** What the labels tell of a pod nobody describes: enough to report it, and to stop it when nobody wants it. */
-function podFromLabels(views: readonly ContainerView[]): DesiredPod | undefined {
-  const first = views[0];
-  if (first === undefined) return undefined;
-  const byName = new Map(views.filter((v) => v.role === 'app').map((v) => [v.name, v]));
-  return {
-    metadata: { uid: first.podUid, name: first.podName, namespace: first.podNamespace },
-    spec: { containers: [...byName.values()].map((v) => ({ name: v.name, image: v.image })) },
-  };
 }

@@ -67,7 +67,7 @@ const defence: Defence = makeDefence({
   files,
   diskPath: '/',
   store: runtime,
-  pods: () => manager,
+  pods: manager.defence,
   profile: () => profile,
   reading: () => facts.pressure,
   refresh: () => refresh(),
