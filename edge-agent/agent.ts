@@ -185,6 +185,7 @@ export class Agent {
       diskPath: this.#diskPath(),
       store: this.#runtime,
       pods: this.#pods.defence,
+      nodeName: () => this.#nodeName(),
       profile: () => this.#profile,
       reading: () => this.#facts.pressure,
       refresh: () => this.#refreshFacts(),

@@ -18,6 +18,7 @@ export interface NodeDefenceParts {
   readonly diskPath: string;
   readonly store: ImageStore;
   readonly pods: DefendedPods;
+  nodeName(): string;
   profile(): Profile;
   reading(): Reading;
   /** Reads the machine again and calls `look`. */
@@ -33,6 +34,7 @@ export function makeDefence(parts: NodeDefenceParts): Defence {
     log: parts.log.with({ room: 'defence' }),
     store: parts.store,
     pods: parts.pods,
+    nodeName: () => parts.nodeName(),
     meter: new PodUsageSampler(files),
     limits: () => parts.profile(),
     reading: () => parts.reading(),

@@ -131,33 +131,46 @@ export function judgeConditions(
   });
 }
 
-function pressureVerdicts({ memory, disk, pids, temperature }: PressureState): Verdict[] {
-  return [
-    verdict(
-      'MemoryPressure',
-      memory.held,
-      ['NodeHasInsufficientMemory', 'the device has little memory left'],
-      ['NodeHasSufficientMemory', 'the device has sufficient memory available'],
-    ),
-    verdict(
-      'DiskPressure',
-      disk.held,
-      ['NodeHasDiskPressure', 'the file system of images and pods is nearly full'],
-      ['NodeHasNoDiskPressure', 'the device has no disk pressure'],
-    ),
-    verdict(
-      'PIDPressure',
-      pids.held,
-      ['NodeHasInsufficientPID', 'the device has few process ids left'],
-      ['NodeHasSufficientPID', 'the device has sufficient process ids available'],
-    ),
-    verdict(
-      'TemperaturePressure',
-      temperature.held,
-      ['NodeIsHot', 'the processor is too hot for more work'],
-      ['NodeIsCool', 'the processor is cool enough'],
-    ),
-  ];
+type Words = readonly [reason: string, message: string];
+
+/** Condition of a pressure, and the kubelet's words for having it and not. */
+const WORDS: Readonly<Record<PressureSignal, readonly [type: string, has: Words, hasNot: Words]>> = {
+  memory: [
+    'MemoryPressure',
+    ['NodeHasInsufficientMemory', 'the device has little memory left'],
+    ['NodeHasSufficientMemory', 'the device has sufficient memory available'],
+  ],
+  disk: [
+    'DiskPressure',
+    ['NodeHasDiskPressure', 'the file system of images and pods is nearly full'],
+    ['NodeHasNoDiskPressure', 'the device has no disk pressure'],
+  ],
+  pids: [
+    'PIDPressure',
+    ['NodeHasInsufficientPID', 'the device has few process ids left'],
+    ['NodeHasSufficientPID', 'the device has sufficient process ids available'],
+  ],
+  temperature: [
+    'TemperaturePressure',
+    ['NodeIsHot', 'the processor is too hot for more work'],
+    ['NodeIsCool', 'the processor is cool enough'],
+  ],
+};
+const SIGNALS: readonly PressureSignal[] = ['memory', 'disk', 'pids', 'temperature'];
+
+function pressureVerdicts(pressure: PressureState): Verdict[] {
+  return SIGNALS.map((signal) => {
+    const [type, has, hasNot] = WORDS[signal];
+    return verdict(type, pressure[signal].held, has, hasNot);
+  });
+}
+
+/** Reasons of the events for what began and ended between two states, as the kubelet records them. */
+export function pressureNews(before: PressureState, after: PressureState): string[] {
+  return SIGNALS.filter((signal) => before[signal].held !== after[signal].held).map((signal) => {
+    const [, has, hasNot] = WORDS[signal];
+    return after[signal].held ? has[0] : hasNot[0];
+  });
 }
 
 function healthVerdicts(health: HealthInput): Verdict[] {

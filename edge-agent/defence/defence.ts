@@ -7,6 +7,7 @@ import {
   RESOURCES,
   rankForEviction,
 } from '../decide/evict.ts';
+import { NO_PRESSURE, type PressureState, pressureNews } from '../decide/pressure.ts';
 import { ImageKeeper } from './image-keeper.ts';
 import { measurePods } from './measure.ts';
 import type { DefenceOptions } from './ports.ts';
@@ -24,6 +25,7 @@ const QUIET_SAMPLES = 1.5;
 export class Defence {
   readonly #options: DefenceOptions;
   readonly #images: ImageKeeper;
+  #told: PressureState = NO_PRESSURE;
   #lastEvictionMs: number | undefined;
   #timer: Timer | undefined;
   #round: Promise<void> | undefined;
@@ -48,6 +50,7 @@ export class Defence {
   look(): void {
     if (this.#isStopped) return;
     this.#arm();
+    this.#tellNews();
     this.#images.touch();
     this.#round ??= this.#defend()
       .catch((err: unknown) => {
@@ -65,6 +68,14 @@ export class Defence {
     this.#timer?.cancel();
     this.#images.stop();
     await this.#round;
+  }
+
+  #tellNews(): void {
+    const { pods, reading, nodeName } = this.#options;
+    const { state } = reading();
+    for (const reason of pressureNews(this.#told, state))
+      pods.tellNode('Normal', reason, `Node ${nodeName()} status is now: ${reason}`);
+    this.#told = state;
   }
 
   #arm(afterMs?: number): void {

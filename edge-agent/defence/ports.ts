@@ -72,6 +72,7 @@ export interface DefenceOptions {
   readonly store: ImageStore;
   readonly pods: DefendedPods;
   readonly meter: Meter;
+  nodeName(): string;
   limits(): DefenceLimits;
   reading(): Reading;
   /** Used share of the disk now. */

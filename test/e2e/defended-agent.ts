@@ -68,6 +68,7 @@ const defence: Defence = makeDefence({
   diskPath: '/',
   store: runtime,
   pods: manager.defence,
+  nodeName: () => 'worker-1',
   profile: () => profile,
   reading: () => facts.pressure,
   refresh: () => refresh(),
