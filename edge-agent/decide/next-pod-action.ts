@@ -126,6 +126,8 @@ function terminationStep(view: PodView): Step {
   const stopped = stopAll(view, why, Math.max(0, sinceMs + wholeMs - view.nowMs));
   if (stopped.step !== 'ok') return stopped;
   if (keepsRemains(why)) {
+    // Before the end is written down: a full disk may take it only then.
+    if (why === 'Evicted' && view.memory.volumes.discarded !== true) return act({ do: 'discard' });
     if (ended !== undefined) return endedStep(view);
     return act({ do: 'end', phase: 'Failed', reason: why, message: endMessage(view) });
   }
@@ -144,13 +146,13 @@ function finishStep(view: PodView, phase: 'Succeeded' | 'Failed'): Step {
   return stopped.step === 'ok' ? act({ do: 'end', phase }) : stopped;
 }
 
-/** Of a pod that ended only its last containers are kept, for their logs; an evicted one also gives its volumes back. */
+/** Of a pod that ended only its last containers are kept, for their logs; when room is short its volumes go as well. */
 function endedStep(view: PodView): Step {
   const stopped = stopAll(view, 'PodEnded', podGraceMs(view.pod));
   if (stopped.step !== 'ok') return stopped;
   const { ended, volumes } = view.memory;
-  if (ended?.reason === 'Evicted' && volumes.discarded !== true) return act({ do: 'discard' });
-  return pruneStep(view);
+  const isUseless = ended?.reason === 'Evicted' || view.isLean === true;
+  return isUseless && volumes.discarded !== true ? act({ do: 'discard' }) : pruneStep(view);
 }
 
 function runStep(view: PodView, planned: readonly PlannedContainer[]): Step {

@@ -19,16 +19,18 @@ export async function measurePods(
 ): Promise<EvictionCandidate[]> {
   const asked = pods.filter(({ pod }) => !isCritical(priorityOf(pod.spec)));
   const written = signal === 'disk' ? await tools.store.writtenBytes() : new Map<string, number>();
-  const usageOf = (id: string): number | undefined => {
-    if (signal === 'memory') return tools.meter.memoryOf(id, tools.nowMs);
-    if (signal === 'pids') return tools.meter.processesOf(id, tools.nowMs);
-    return written.get(id);
+  const usageOf = (id: string, isRunning: boolean): number | undefined => {
+    if (signal === 'disk') return written.get(id);
+    if (!isRunning) return undefined;
+    return signal === 'memory'
+      ? tools.meter.memoryOf(id, tools.nowMs)
+      : tools.meter.processesOf(id, tools.nowMs);
   };
   const candidates: EvictionCandidate[] = [];
   for (const { pod, containers, volumes } of asked) {
     const specs = new Map(plannedContainers(pod.spec).map((p) => [p.spec.name, p.spec]));
-    const uses = containers.flatMap(({ id, name }): ContainerUse[] => {
-      const usage = usageOf(id);
+    const uses = containers.flatMap(({ id, name, isRunning }): ContainerUse[] => {
+      const usage = usageOf(id, isRunning);
       return usage === undefined ? [] : [{ name, usage, request: requestOf(specs.get(name), signal) }];
     });
     candidates.push({

@@ -25,10 +25,10 @@ export interface ImageStore {
   writtenBytes(): Promise<ReadonlyMap<string, number>>;
 }
 
-/** A pod that runs and could be evicted. */
+/** A pod that is here and could be evicted. */
 export interface RunningPod {
   readonly pod: DesiredPod;
-  readonly containers: readonly { readonly id: string; readonly name: string }[];
+  readonly containers: readonly { readonly id: string; readonly name: string; readonly isRunning: boolean }[];
   /** Folder of its volumes on the disk. */
   readonly volumes: string;
 }

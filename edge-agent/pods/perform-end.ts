@@ -2,6 +2,7 @@ import { keepsRemains } from '../decide/next-pod-action.ts';
 import { finalStatus } from '../decide/pod-status.ts';
 import type { PodAction } from '../decide/pod-view.ts';
 import { discardVolumes } from './discard-volumes.ts';
+import { unlessFull } from './evict-pod.ts';
 import type { PodCell, Tools } from './pod-cell.ts';
 import { writeEnded } from './pod-record.ts';
 
@@ -17,7 +18,10 @@ export async function end(
   const status = finalStatus(cell.view(tools), context, action);
   const { terminating } = cell.memory;
   const leaves = terminating !== undefined && !keepsRemains(terminating.why);
-  if (!leaves) await writeEnded(tools.volumes.paths(cell.uid), status);
+  const isEvicted = terminating?.why === 'Evicted';
+  const write = (): Promise<void> => writeEnded(tools.volumes.paths(cell.uid), status);
+  if (isEvicted) await unlessFull(tools, cell, write());
+  else if (!leaves) await write();
   cell.memory = { ...cell.memory, ended: status };
 }
 

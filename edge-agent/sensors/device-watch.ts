@@ -63,7 +63,10 @@ export class DeviceWatch {
 
   #watch(folder: string): void {
     try {
-      const watcher = watch(folder, { persistent: false }, () => this.#soon());
+      const watcher = watch(folder, { persistent: false }, (kind) => {
+        // A `change` is a write to a device in the folder; /dev/null alone makes many.
+        if (kind === 'rename') this.#soon();
+      });
       // The folder went with its last device: the one above tells when it is back.
       watcher.on('error', () => this.#drop(folder));
       this.#watchers.set(folder, watcher);

@@ -4,6 +4,7 @@ import { Defence } from '../../edge-agent/defence/defence.ts';
 import type { DefenceLimits, RunningPod, StoredImageView } from '../../edge-agent/defence/ports.ts';
 import { silentLogger } from '../../kit/logger.ts';
 import { container, desiredPod } from '../build/pod.ts';
+import { until } from '../e2e/private-engine.ts';
 import { ManualClock, settle } from '../fakes/manual-clock.ts';
 import { spec } from '../spec.ts';
 
@@ -98,7 +99,7 @@ class Machine {
   run(...names: string[]): void {
     this.running = names.map((name) => ({
       pod: desiredPod(name, { containers: [container()] }),
-      containers: [{ id: `c-${name}`, name: 'main' }],
+      containers: [{ id: `c-${name}`, name: 'main', isRunning: true }],
       volumes: '/nowhere',
     }));
   }
@@ -164,6 +165,8 @@ spec('defence of a node, without anybody else', (it) => {
     assert.equal([m.images.length, m.evicted.length], [0, 0]);
     assert.ok(m.lean.includes(true));
     await m.pass(3_000);
+    // Volumes are measured on the real disk, in real time.
+    await until('the eviction', () => m.evicted.length > 0, 5_000);
     assert.equal(m.evicted, [['uid-b', 5_000]]);
     m.diskBase = 0.5;
     await m.pass(200_000);
