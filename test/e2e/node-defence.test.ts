@@ -123,7 +123,8 @@ if (canRunEngine()) {
         ];
         await world.wait('three evictions', () => failed().length === 3, 40_000);
         assert.equal(failed(), ['greedy-low', 'greedy', 'modest'], 'over request, then priority');
-        assert.equal(await running(), ['critical']);
+        // A pod of the case before may still be within its grace.
+        await world.wait('the critical alone', async () => (await running()).join() === 'critical', 40_000);
         const status = world.status('greedy');
         assert.is(status?.phase, 'Failed');
         assert.match(
