@@ -8,9 +8,11 @@ import { VERSION } from '../kit/version.ts';
 import { noteTime } from './cache/floored-clock.ts';
 import type { HeldState } from './decide/desired-step.ts';
 import { deviceCounts } from './decide/devices.ts';
+import type { NodePlatform } from './decide/image-platform.ts';
 import { Outbox } from './decide/outbox.ts';
 import { type Profile, withSettings } from './decide/profile.ts';
 import type { Defence } from './defence/defence.ts';
+import type { ImageStore } from './defence/ports.ts';
 import { nodeItem, toDesiredState } from './desired-state.ts';
 import { DesiredKeeper } from './link/desired-keeper.ts';
 import { readIdentity } from './link/identity.ts';
@@ -20,15 +22,17 @@ import { Renewer } from './link/renewer.ts';
 import { containerLimits, makeDefence } from './node-defence.ts';
 import type { AgentOptions, Opened } from './open.ts';
 import { PodManager } from './pods/pod-manager.ts';
+import type { Runtime } from './pods/ports.ts';
 import { DockerRuntime } from './runtime/docker.ts';
 import { DeviceWatch } from './sensors/device-watch.ts';
 import { FactsKeeper } from './sensors/facts-keeper.ts';
-import { readInventoryApart } from './sensors/inventory.ts';
+import { type Inventory, readInventoryApart } from './sensors/inventory.ts';
 import { MachineFiles } from './sensors/machine-files.ts';
 import { readMemory } from './sensors/node-sampler.ts';
 import { readPlatform } from './sensors/platform.ts';
 import type { RunningContainer } from './sensors/pod-usage.ts';
 import { Telemeter } from './sensors/telemeter.ts';
+import type { StreamRuntime } from './streams/ports.ts';
 import { StreamServer } from './streams/stream-server.ts';
 
 /** How often the facts are looked at again, at most, in ms; only while a hub listens. */
@@ -42,6 +46,32 @@ const ENGINE_LOOK_MS = 250;
 const ENGINE_WAIT_MS = 3_000;
 const ENGINE_STEP_MS = 20;
 
+/** What the agent stands on. Simulations hand in boards and engines of their own; everything above them stays the real thing. */
+export interface AgentGround {
+  readonly runtime: Runtime;
+  readonly images: ImageStore;
+  readonly platform: NodePlatform;
+  readonly streams: StreamRuntime;
+  readonly files: MachineFiles;
+  readonly cpuCount: number;
+  readonly takeInventory: () => Promise<Inventory>;
+}
+
+/** This machine and its engine. */
+export function groundOf(options: AgentOptions): AgentGround {
+  const engine = new DockerRuntime({ socketPath: options.dockerSocket, networkName: options.network });
+  const files = new MachineFiles();
+  return {
+    runtime: engine,
+    images: engine,
+    platform: readPlatform(files, { platform: platform(), arch: arch(), machine: machine() }),
+    streams: engine,
+    files,
+    cpuCount: cpus().length,
+    takeInventory: () => readInventoryApart(options.inventoryCommand),
+  };
+}
+
 /**
  * The agent as a whole, put together from its rooms. Order of a start: cache read, pods started, and only then the link. Stopping or
  * replacing the agent touches no container.
@@ -49,11 +79,11 @@ const ENGINE_STEP_MS = 20;
 export class Agent {
   readonly #options: AgentOptions;
   readonly #log: Logger;
-  readonly #files = new MachineFiles();
+  readonly #ground: AgentGround;
+  readonly #files: MachineFiles;
   readonly #opened: Opened;
   readonly #stopping = new AbortController();
   readonly #outbox = new Outbox(randomBytes(6).toString('hex'));
-  readonly #runtime: DockerRuntime;
   readonly #facts: FactsKeeper;
   readonly #pods: PodManager;
   readonly #keeper: DesiredKeeper;
@@ -70,13 +100,14 @@ export class Agent {
   #watcher: FSWatcher | undefined;
   #engineLook: Timer | undefined;
 
-  constructor(options: AgentOptions, opened: Opened) {
+  constructor(options: AgentOptions, opened: Opened, ground: AgentGround = groundOf(options)) {
     this.#options = options;
+    this.#ground = ground;
+    this.#files = ground.files;
     this.#opened = opened;
     this.#log = options.log;
     this.#isTold = opened.cache.content === 'held';
     this.#profile = withSettings(opened.profile, nodeItem(opened.cache.held)?.settings);
-    this.#runtime = new DockerRuntime({ socketPath: options.dockerSocket, networkName: options.network });
     this.#devices = this.#makeDevices();
     this.#facts = this.#makeFacts();
     this.#pods = this.#makePods();
@@ -85,7 +116,7 @@ export class Agent {
     this.#telemeter = this.#makeTelemeter();
     this.#streams = new StreamServer({
       log: this.#log.with({ room: 'streams' }),
-      runtime: this.#runtime,
+      runtime: this.#ground.streams,
       pods: {
         containersOf: (uid) => (this.#knows(uid) ? this.#pods.containersOf(uid) : undefined),
         addressOf: (uid) => this.#pods.addressOf(uid),
@@ -147,7 +178,7 @@ export class Agent {
       files: this.#files,
       diskPath: this.#diskPath(),
       agentVersion: VERSION,
-      cpuCount: cpus().length,
+      cpuCount: this.#ground.cpuCount,
       platform: platform(),
       arch: arch(),
       kernelVersion: release(),
@@ -183,7 +214,8 @@ export class Agent {
       log: this.#log,
       files: this.#files,
       diskPath: this.#diskPath(),
-      store: this.#runtime,
+      store: this.#ground.images,
+      platform: this.#ground.platform,
       pods: this.#pods.defence,
       nodeName: () => this.#nodeName(),
       profile: () => this.#profile,
@@ -195,9 +227,8 @@ export class Agent {
 
   #makePods(): PodManager {
     const { options, clock } = { options: this.#options, clock: this.#opened.clock };
-    const runnable = readPlatform(this.#files, { platform: platform(), arch: arch(), machine: machine() });
     return new PodManager({
-      runtime: this.#runtime,
+      runtime: this.#ground.runtime,
       clock,
       log: this.#log,
       sinks: {
@@ -217,11 +248,11 @@ export class Agent {
         nodeName: this.#nodeName(),
         hostIp: () =>
           this.#facts.facts.addresses.find((a) => a.type === 'InternalIP')?.address ?? '127.0.0.1',
-        cpuMilli: cpus().length * 1000,
+        cpuMilli: this.#ground.cpuCount * 1000,
         memoryBytes: readMemory(this.#files).totalBytes,
         network: { name: options.network, bridge: options.bridge, masquerade: true },
         containerLimits: () => containerLimits(this.#profile),
-        platform: () => runnable,
+        platform: () => this.#ground.platform,
       },
       devices: () => ({ names: this.#deviceNames(), units: this.#devices.units }),
       dataDir: options.dataDir,
@@ -353,7 +384,7 @@ export class Agent {
 
   async #askEngine(): Promise<void> {
     try {
-      this.#engineVersion = (await this.#runtime.info(this.#stopping.signal)).version;
+      this.#engineVersion = (await this.#ground.runtime.info(this.#stopping.signal)).version;
     } catch (err) {
       // Asked again with the next look at the facts.
       this.#log.debug('engine version not known yet', { err });
@@ -362,7 +393,7 @@ export class Agent {
 
   async #takeInventory(): Promise<void> {
     try {
-      this.#facts.setInventory(await readInventoryApart(this.#options.inventoryCommand));
+      this.#facts.setInventory(await this.#ground.takeInventory());
       this.#refreshFacts();
     } catch (err) {
       // Nice to have: the files of the machine have told the rest.

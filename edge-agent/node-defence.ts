@@ -1,12 +1,11 @@
-import { arch } from 'node:os';
 import type { Clock } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
+import type { NodePlatform } from './decide/image-platform.ts';
 import type { Profile } from './decide/profile.ts';
 import { Defence } from './defence/defence.ts';
 import type { DefendedPods, ImageStore, Reading } from './defence/ports.ts';
 import { SANDBOX_IMAGE } from './runtime/pause-image.ts';
 import type { MachineFiles } from './sensors/machine-files.ts';
-import { kubernetesArch } from './sensors/platform.ts';
 import { PodUsageSampler } from './sensors/pod-usage.ts';
 
 /** What the defence of a node is put together from. */
@@ -17,6 +16,8 @@ export interface NodeDefenceParts {
   /** Lies on the file system that holds images and pods. */
   readonly diskPath: string;
   readonly store: ImageStore;
+  /** What images can run here. */
+  readonly platform: NodePlatform;
   readonly pods: DefendedPods;
   nodeName(): string;
   profile(): Profile;
@@ -40,7 +41,7 @@ export function makeDefence(parts: NodeDefenceParts): Defence {
     reading: () => parts.reading(),
     diskUsedRatio: () => files.fileSystem(diskPath)?.usedRatio ?? 0,
     refresh: () => parts.refresh(),
-    architecture: kubernetesArch(arch()),
+    platform: parts.platform,
     ownImages: [SANDBOX_IMAGE],
     onImagesChanged: () => parts.onImagesChanged(),
   });

@@ -1,15 +1,16 @@
 import type { ImageFact } from '../../protocol/wire/messages.ts';
 import type { NodeImage } from './image-gc.ts';
+import { type NodePlatform, platformRefusal } from './image-platform.ts';
 
 /** The kubelet's caps on Node.status.images. */
 const MAX_IMAGES = 50;
 const MAX_NAMES = 5;
 
 /**
- * The images a node reports: the largest ones that have a name, digests before tags, the platform only where it is not the node's
- * own. Equal for equal images in any order. Pure; never throws.
+ * The images a node reports: the largest ones that have a name, digests before tags, the platform only of those that
+ * cannot run here. Equal for equal images in any order. Pure; never throws.
  */
-export function imageFacts(images: readonly NodeImage[], architecture: string): ImageFact[] {
+export function imageFacts(images: readonly NodeImage[], node: NodePlatform): ImageFact[] {
   return images
     .filter((image) => image.tags.length + image.digests.length > 0)
     .toSorted((a, b) => b.sizeBytes - a.sizeBytes || (a.id < b.id ? -1 : Number(a.id > b.id)))
@@ -17,9 +18,7 @@ export function imageFacts(images: readonly NodeImage[], architecture: string): 
     .map((image): ImageFact => {
       const names = [...image.digests.toSorted(), ...image.tags.toSorted()].slice(0, MAX_NAMES);
       const { platform, sizeBytes } = image;
-      // 32-bit ARM has versions that do not run on each other's boards.
-      const isSame = architecture !== 'arm' && platform.split('/')[0] === architecture;
-      const isOwn = platform === '' || platform === architecture || isSame;
-      return isOwn ? [names, sizeBytes] : [names, sizeBytes, platform];
+      const runs = platformRefusal('', platform, node) === undefined;
+      return runs ? [names, sizeBytes] : [names, sizeBytes, platform];
     });
 }

@@ -19,7 +19,7 @@ type Options = Pick<
   | 'pods'
   | 'limits'
   | 'diskUsedRatio'
-  | 'architecture'
+  | 'platform'
   | 'ownImages'
   | 'onImagesChanged'
 >;
@@ -131,14 +131,14 @@ export class ImageKeeper {
   }
 
   async #relook(): Promise<void> {
-    const { store, clock, log, architecture, onImagesChanged } = this.#options;
+    const { store, clock, log, platform, onImagesChanged } = this.#options;
     try {
       const [images, inUse] = await Promise.all([store.images(), store.imagesInUse()]);
       this.#listedMs = clock.monotonicMs();
       this.#uses = rememberImages(this.#uses, images, inUse, this.#listedMs);
       await this.#askPlatforms(images);
       const known = images.map((image) => ({ ...image, platform: this.#platforms.get(image.id) ?? '' }));
-      const facts = imageFacts(known, architecture);
+      const facts = imageFacts(known, platform);
       if (JSON.stringify(facts) === JSON.stringify(this.#facts)) return;
       this.#facts = facts;
       onImagesChanged();

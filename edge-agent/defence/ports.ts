@@ -2,6 +2,7 @@ import type { Clock } from '../../kit/clock.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { DesiredPod } from '../../protocol/wire/messages.ts';
 import type { EvictionLimits } from '../decide/evict.ts';
+import type { NodePlatform } from '../decide/image-platform.ts';
 import type { Eviction } from '../decide/pod-memory.ts';
 import type { PressureInput, PressureState } from '../decide/pressure.ts';
 
@@ -79,8 +80,8 @@ export interface DefenceOptions {
   diskUsedRatio(): number;
   /** Reads the machine's figures again; the answer is a call of `look`. */
   refresh(): void;
-  /** Kubernetes' name of the device's architecture. */
-  readonly architecture: string;
+  /** What images can run here. */
+  readonly platform: NodePlatform;
   /** References of images that the agent itself needs. */
   readonly ownImages: readonly string[];
   /** What the node reports of its images is other than before. */

@@ -23,6 +23,8 @@ export interface MemoryOptions {
   readonly images: Readonly<Record<string, readonly string[]>>;
   /** Images that can be pulled; absent: the registry cannot be reached. */
   readonly registry?: Readonly<Record<string, readonly string[]>>;
+  /** Platform that images say they are for; absent: they do not say. */
+  readonly platform?: string;
   /** What a start costs, in ms of the clock. */
   readonly startMs?: number;
 }
@@ -150,7 +152,13 @@ export class MemoryRuntime {
   async image(ref: string): Promise<ImageFacts | undefined> {
     this.#reach();
     if (!this.#images.has(ref)) return undefined;
-    return { id: imageId(ref), user: '', stopSignal: '', sizeBytes: 1, platform: 'amd64' };
+    return {
+      id: imageId(ref),
+      user: '',
+      stopSignal: '',
+      sizeBytes: 1,
+      platform: this.#options.platform ?? '',
+    };
   }
 
   async images(): Promise<StoredImage[]> {

@@ -6,7 +6,7 @@ import type { Moment } from './moment.ts';
 
 /** Where a restarted hub finds how long the device may be silent before it has heard it again. */
 export const LEASE_MS = 'coxswain.dev/lease-ms';
-/** Which images of a node are for another architecture than its own: JSON, platform to names. Absent: none is. */
+/** Which images on a node are for an architecture that it cannot run: JSON, platform to names. Absent: none is. */
 export const IMAGE_PLATFORMS = 'coxswain.dev/image-platforms';
 /** `not-enforced` on a node whose kernel does not limit the memory of containers. */
 export const MEMORY_LIMITS = 'coxswain.dev/memory-limits';
@@ -42,35 +42,6 @@ function foreignImages(images: readonly ImageFact[]): string | undefined {
       names.set(platform, [...(names.get(platform) ?? []), ...own]);
   }
   return names.size === 0 ? undefined : JSON.stringify(Object.fromEntries([...names].toSorted()));
-}
-
-/**
- * What platform each image has that is on the node, by every name it has there: `arm64`, `arm/v7`. An image on a node of another
- * architecture has no variant for that node, because engines pull the fitting one where there is a choice. Pure; never throws.
- */
-export function imagePlatforms(node: Pick<Node, 'metadata' | 'status'>): Map<string, string> {
-  const own = node.status?.nodeInfo?.architecture ?? '';
-  const platforms = new Map<string, string>();
-  for (const { names } of node.status?.images ?? []) for (const name of names) platforms.set(name, own);
-  for (const [platform, names] of foreignEntries(node.metadata.annotations?.[IMAGE_PLATFORMS])) {
-    for (const name of names) platforms.set(name, platform);
-  }
-  return platforms;
-}
-
-function foreignEntries(text: string | undefined): [string, string[]][] {
-  if (text === undefined) return [];
-  try {
-    const read: unknown = JSON.parse(text);
-    if (typeof read !== 'object' || read === null) return [];
-    return Object.entries(read).flatMap(([platform, names]): [string, string[]][] =>
-      Array.isArray(names) ? [[platform, names.filter((name) => typeof name === 'string')]] : [],
-    );
-  } catch (error) {
-    // Somebody else wrote into the annotation: the next facts set it right.
-    if (error instanceof SyntaxError) return [];
-    throw error;
-  }
 }
 
 /** Status as the facts give it; conditions of other writers and times of unchanged conditions are kept from `before`. */

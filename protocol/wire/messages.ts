@@ -157,8 +157,8 @@ export interface NodeFacts {
 }
 
 /**
- * An image on a device: its names (digests and tags), its size in bytes and, only when it is not the device's own architecture, its
- * platform: `amd64`, `arm/v7`.
+ * An image on a device: its names (digests and tags), its size in bytes and, only when the device cannot run it, the platform it is
+ * for: `amd64`, `arm/v7`.
  */
 export type ImageFact = readonly [names: readonly string[], sizeBytes: number, platform?: string];
 

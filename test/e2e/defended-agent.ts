@@ -5,6 +5,7 @@
 import { arch } from 'node:os';
 import { createInterface } from 'node:readline';
 import { deviceCounts } from '../../edge-agent/decide/devices.ts';
+import type { NodePlatform } from '../../edge-agent/decide/image-platform.ts';
 import { chooseProfile } from '../../edge-agent/decide/profile.ts';
 import type { Defence } from '../../edge-agent/defence/defence.ts';
 import { containerLimits, makeDefence } from '../../edge-agent/node-defence.ts';
@@ -20,6 +21,7 @@ import { type DesiredLine, toState } from './desired-line.ts';
 
 const [socketPath = '', dataDir = '', runDir = '', profilePath = ''] = process.argv.slice(2);
 const write = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+const board: NodePlatform = { os: 'linux', architecture: 'amd64', emulated: new Set() };
 const network = { name: 'coxswain', bridge: 'cox0', masquerade: true };
 const { files: profiles, names } = await loadProfiles(['generic-x64', profilePath]);
 const profile = chooseProfile(profiles, { model: '', arch: arch() }, names);
@@ -53,7 +55,7 @@ const manager = new PodManager({
     memoryBytes: 2 ** 30,
     network,
     containerLimits: () => containerLimits(profile),
-    platform: () => ({ os: 'linux', architecture: 'amd64', emulated: new Set() }),
+    platform: () => board,
   },
   dataDir,
   runDir,
@@ -67,6 +69,7 @@ const defence: Defence = makeDefence({
   files,
   diskPath: '/',
   store: runtime,
+  platform: board,
   pods: manager.defence,
   nodeName: () => 'worker-1',
   profile: () => profile,

@@ -46,7 +46,7 @@ class Machine {
       clock: this.clock,
       log: silentLogger,
       nodeName: () => 'n1',
-      architecture: 'amd64',
+      platform: { os: 'linux', architecture: 'amd64', emulated: new Set() },
       ownImages: [],
       meter: { memoryOf: () => 10, processesOf: () => 1 },
       limits: () => LIMITS,

@@ -18,7 +18,11 @@ import { spec } from '../spec.ts';
 /** Pods on the memory engine, on a node whose engine and processor the test chooses. */
 class World {
   readonly folder = mkdtempSync(join(tmpdir(), 'cox-loop-'));
-  readonly engine = new MemoryRuntime({ clock: systemClock, images: { 'busybox:2': ['sh'] } });
+  readonly engine = new MemoryRuntime({
+    clock: systemClock,
+    images: { 'busybox:2': ['sh'] },
+    platform: 'amd64',
+  });
   readonly made: ContainerSpec[] = [];
   readonly reports: PodReport[] = [];
   readonly events: EventReport[] = [];

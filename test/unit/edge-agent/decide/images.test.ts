@@ -70,26 +70,28 @@ spec('removableImages', (it) => {
 });
 
 spec('imageFacts', (it) => {
-  it('names the largest, with the platform only where it is another', () => {
+  const board = { os: 'linux', architecture: 'arm64', emulated: new Set<string>() };
+  it('names the largest, with the platform only of those that cannot run here', () => {
     const many = [
       image('small', { sizeBytes: 1 }),
       image('other', { sizeBytes: 5, platform: 'amd64' }),
       image('none', { tags: [], digests: [] }),
-      image('v8', { sizeBytes: 3, platform: 'arm64/v8' }),
+      image('v7', { sizeBytes: 3, platform: 'arm/v7' }),
     ];
-    const facts = imageFacts(many, 'arm64');
+    const facts = imageFacts(many, board);
     assert.equal(
       facts.map(([names, size, platform]) => [names.at(-1), size, platform]),
       [
         ['other:1', 5, 'amd64'],
-        ['v8:1', 3, undefined],
+        ['v7:1', 3, undefined],
         ['small:1', 1, undefined],
       ],
     );
-    assert.equal(imageFacts(many.toReversed(), 'arm64'), facts);
-    assert.is(imageFacts([image('x', { platform: 'arm/v7' })], 'arm')[0]?.[2], 'arm/v7');
+    assert.equal(imageFacts(many.toReversed(), board), facts);
+    const zero = { ...board, architecture: 'arm', variant: 'v6' };
+    assert.is(imageFacts([image('x', { platform: 'arm/v7' })], zero)[0]?.[2], 'arm/v7');
     const lots = Array.from({ length: 80 }, (_, i) => image('x', { id: `sha256:${i}`, sizeBytes: i }));
-    assert.equal([imageFacts(lots, 'arm64').length, imageFacts(lots, 'arm64').at(-1)?.[1]], [50, 30]);
+    assert.equal([imageFacts(lots, board).length, imageFacts(lots, board).at(-1)?.[1]], [50, 30]);
   });
 });
 

@@ -2,7 +2,6 @@ import * as assert from 'uvu/assert';
 import {
   carries,
   IMAGE_PLATFORMS,
-  imagePlatforms,
   MEMORY_LIMITS,
   nodeAnnotations,
   nodeStatus,
@@ -11,7 +10,6 @@ import {
 import { decodeReport, encodeMessage } from '../../../../protocol/wire/decode.ts';
 import type { ImageFact } from '../../../../protocol/wire/messages.ts';
 import { nodeFacts } from '../../../build/desired.ts';
-import { node } from '../../../build/workloads.ts';
 import { spec } from '../../../spec.ts';
 
 const now = { atMs: 0, time: '2026-01-01T00:00:00Z' };
@@ -29,7 +27,7 @@ spec('what a node says of its images and devices', (it) => {
     assert.equal(nodeStatus(first, nodeFacts({ images: [] }), now).images, []);
   });
 
-  it('keeps platforms in an annotation only where they are not the node’s own', () => {
+  it('keeps in an annotation what is for other boards', () => {
     const annotations = nodeAnnotations(nodeFacts({ images: IMAGES }));
     assert.is(annotations[IMAGE_PLATFORMS], '{"amd64":["wrong:1"],"arm/v7":["old:1"]}');
     assert.is(IMAGE_PLATFORMS in nodeAnnotations(nodeFacts()), false, 'silence changes nothing');
@@ -39,20 +37,6 @@ spec('what a node says of its images and devices', (it) => {
       a: '1',
     });
     assert.is(carries({ [IMAGE_PLATFORMS]: 'x' }, clean), false, 'what should not be there is a difference');
-  });
-
-  it('gives the platform of every image by name', () => {
-    const facts = nodeFacts({ images: IMAGES });
-    const made = node('n', {}, nodeStatus(undefined, facts, now));
-    made.metadata.annotations = withEntries({}, nodeAnnotations(facts));
-    assert.equal(Object.fromEntries(imagePlatforms(made)), {
-      'app@sha256:1': 'arm64',
-      'app:1': 'arm64',
-      'wrong:1': 'amd64',
-      'old:1': 'arm/v7',
-    });
-    made.metadata.annotations = { [IMAGE_PLATFORMS]: 'no JSON' };
-    assert.is(imagePlatforms(made).get('wrong:1'), 'arm64');
   });
 
   it('makes devices extended resources, also those that are absent', () => {
