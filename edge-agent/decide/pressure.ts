@@ -7,7 +7,7 @@ export type PressureSignal = 'memory' | 'disk' | 'pids' | 'temperature';
 export interface PressureInput {
   readonly memoryAvailableRatio: number;
   readonly memoryTotalBytes: number;
-  /** Share of the last minute in which every task waited for memory (PSI `full avg60`). */
+  /** Share of the last minute, and of the last ten seconds, in which every task waited for memory (PSI). */
   readonly memoryStallRatio?: number;
   readonly diskUsedRatio: number;
   readonly diskTotalBytes: number;

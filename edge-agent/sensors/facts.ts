@@ -139,10 +139,13 @@ function memoryCgroupAdvice(files: MachineFiles): string {
   return `add "${words}" to the kernel's command line (on most systems GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub) and reboot; ${unenforced}`;
 }
 
-/** PSI, where the kernel has it: the share of the last minute in which all tasks waited for memory. */
+/**
+ * PSI, where the kernel has it: the share of time in which all tasks waited for memory. The lower of the last minute and the last ten
+ * seconds: a moment is no shortage, and one that is over must not cost another pod.
+ */
 function readMemoryStall(files: MachineFiles): number | undefined {
-  const found = /^full .*?avg60=([\d.]+)/m.exec(files.text('proc/pressure/memory') ?? '');
-  return found === null ? undefined : Number(found[1]) / 100;
+  const found = /^full avg10=([\d.]+) avg60=([\d.]+)/m.exec(files.text('proc/pressure/memory') ?? '');
+  return found === null ? undefined : Math.min(Number(found[1]), Number(found[2])) / 100;
 }
 
 /** Threads that exist, of those the kernel allows. */

@@ -148,6 +148,20 @@ spec('facts', (it) => {
     board.remove();
   });
 
+  it('takes a stall for memory only when it lasts, and only until it is over', () => {
+    const stall = (avg10: string, avg60: string): number | undefined => {
+      const line = `avg10=${avg10} avg60=${avg60} avg300=0.00 total=1`;
+      const board = fakeBoard({ ...PI4, 'proc/pressure/memory': `some ${line}\nfull ${line}\n` });
+      const ratio = readPressure(board.files, '/', undefined).memoryStallRatio;
+      board.remove();
+      return ratio;
+    };
+    assert.equal(
+      [stall('40.00', '5.00'), stall('1.00', '30.00'), stall('30.00', '20.00')],
+      [0.05, 0.01, 0.2],
+    );
+  });
+
   it('knows a memory cgroup of version 1', () => {
     const board = fakeBoard(PC_V1);
     assert.is(hasMemoryCgroup(board.files), true);
