@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
-import { arch, cpus, hostname, machine, platform, release } from 'node:os';
+import { arch, hostname, platform, release } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock, type Timer, toTime } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
@@ -8,12 +8,11 @@ import { VERSION } from '../kit/version.ts';
 import { noteTime } from './cache/floored-clock.ts';
 import type { HeldState } from './decide/desired-step.ts';
 import { deviceCounts } from './decide/devices.ts';
-import type { NodePlatform } from './decide/image-platform.ts';
 import { Outbox } from './decide/outbox.ts';
 import { type Profile, withSettings } from './decide/profile.ts';
 import type { Defence } from './defence/defence.ts';
-import type { ImageStore } from './defence/ports.ts';
 import { nodeItem, toDesiredState } from './desired-state.ts';
+import { type AgentGround, groundOf } from './ground.ts';
 import { DesiredKeeper } from './link/desired-keeper.ts';
 import { readIdentity } from './link/identity.ts';
 import { Link } from './link/link.ts';
@@ -22,17 +21,12 @@ import { Renewer } from './link/renewer.ts';
 import { containerLimits, makeDefence } from './node-defence.ts';
 import type { AgentOptions, Opened } from './open.ts';
 import { PodManager } from './pods/pod-manager.ts';
-import type { Runtime } from './pods/ports.ts';
-import { DockerRuntime } from './runtime/docker.ts';
 import { DeviceWatch } from './sensors/device-watch.ts';
 import { FactsKeeper } from './sensors/facts-keeper.ts';
-import { type Inventory, readInventoryApart } from './sensors/inventory.ts';
-import { MachineFiles } from './sensors/machine-files.ts';
+import type { MachineFiles } from './sensors/machine-files.ts';
 import { readMemory } from './sensors/node-sampler.ts';
-import { readPlatform } from './sensors/platform.ts';
 import type { RunningContainer } from './sensors/pod-usage.ts';
 import { Telemeter } from './sensors/telemeter.ts';
-import type { StreamRuntime } from './streams/ports.ts';
 import { StreamServer } from './streams/stream-server.ts';
 
 /** How often the facts are looked at again, at most, in ms; only while a hub listens. */
@@ -45,32 +39,6 @@ const ENGINE_LOOK_MS = 250;
 /** How long the link waits at the start for the engine's first answer, in ms: a restart of the agent is no failure of the engine. */
 const ENGINE_WAIT_MS = 3_000;
 const ENGINE_STEP_MS = 20;
-
-/** What the agent stands on. Simulations hand in boards and engines of their own; everything above them stays the real thing. */
-export interface AgentGround {
-  readonly runtime: Runtime;
-  readonly images: ImageStore;
-  readonly platform: NodePlatform;
-  readonly streams: StreamRuntime;
-  readonly files: MachineFiles;
-  readonly cpuCount: number;
-  readonly takeInventory: () => Promise<Inventory>;
-}
-
-/** This machine and its engine. */
-export function groundOf(options: AgentOptions): AgentGround {
-  const engine = new DockerRuntime({ socketPath: options.dockerSocket, networkName: options.network });
-  const files = new MachineFiles();
-  return {
-    runtime: engine,
-    images: engine,
-    platform: readPlatform(files, { platform: platform(), arch: arch(), machine: machine() }),
-    streams: engine,
-    files,
-    cpuCount: cpus().length,
-    takeInventory: () => readInventoryApart(options.inventoryCommand),
-  };
-}
 
 /**
  * The agent as a whole, put together from its rooms. Order of a start: cache read, pods started, and only then the link. Stopping or
