@@ -29,6 +29,7 @@ export class Defence {
   #lastEvictionMs: number | undefined;
   #timer: Timer | undefined;
   #round: Promise<void> | undefined;
+  #sweep: Promise<void> | undefined;
   #isStopped = false;
 
   constructor(options: DefenceOptions) {
@@ -94,11 +95,7 @@ export class Defence {
     pods.setLean(state.disk.held);
     const diskSinceMs = state.disk.metSinceMs;
     const isPressed = diskSinceMs !== undefined && !this.#images.hasSweptSince(diskSinceMs);
-    if (isPressed || this.#images.isDue()) {
-      await this.#images.collect();
-      // The figures are of before: they are read again before a pod pays for them.
-      return this.#arm(0);
-    }
+    if (isPressed || this.#images.isDue()) this.#sweepImages();
     const step = evictionStep(
       {
         pressure: state,
@@ -111,6 +108,15 @@ export class Defence {
     );
     if (step.do === 'wait') this.#arm(Math.min(ALERT_MS, step.untilMs - clock.monotonicMs()));
     if (step.do === 'evict') await this.#evictOne(step.signal);
+  }
+
+  /** Beside the rounds: a slow card must not keep the node from an eviction for memory. */
+  #sweepImages(): void {
+    this.#sweep ??= this.#images.collect().finally(() => {
+      this.#sweep = undefined;
+      // The figures are of before: they are read again before a pod pays for them.
+      if (!this.#isStopped) this.#arm(0);
+    });
   }
 
   async #evictOne(signal: EvictionSignal): Promise<void> {

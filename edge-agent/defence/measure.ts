@@ -1,3 +1,4 @@
+import { withDeadline } from '../../kit/deadline.ts';
 import type { Container } from '../../protocol/kinds/pod.ts';
 import { bytesOf } from '../../protocol/quantity.ts';
 import {
@@ -8,8 +9,12 @@ import {
   RESOURCES,
 } from '../decide/evict.ts';
 import { plannedContainers } from '../decide/pod-shape.ts';
+import { isRuntimeError } from '../decide/runtime-error.ts';
 import { bytesBelow } from './disk-use.ts';
 import type { ImageStore, Meter, RunningPod } from './ports.ts';
+
+/** How long the engine may walk the files of containers, in ms: memory may become short meanwhile. */
+const WRITTEN_MS = 60_000;
 
 /** What the running pods hold of the pressed resource. Only the disk is slow to ask, and asked only when it is full. */
 export async function measurePods(
@@ -18,7 +23,7 @@ export async function measurePods(
   tools: { readonly meter: Meter; readonly store: Pick<ImageStore, 'writtenBytes'>; readonly nowMs: number },
 ): Promise<EvictionCandidate[]> {
   const asked = pods.filter(({ pod }) => !isCritical(priorityOf(pod.spec)));
-  const written = signal === 'disk' ? await tools.store.writtenBytes() : new Map<string, number>();
+  const written = signal === 'disk' ? await writtenBytes(tools.store) : new Map<string, number>();
   const usageOf = (id: string, isRunning: boolean): number | undefined => {
     if (signal === 'disk') return written.get(id);
     if (!isRunning) return undefined;
@@ -41,6 +46,15 @@ export async function measurePods(
     });
   }
   return candidates;
+}
+
+async function writtenBytes(store: Pick<ImageStore, 'writtenBytes'>): Promise<ReadonlyMap<string, number>> {
+  try {
+    return await withDeadline(WRITTEN_MS, undefined, (signal) => store.writtenBytes(signal));
+  } catch (error) {
+    if (!isRuntimeError(error, 'TimedOut')) throw error;
+    return new Map(); // Their volumes alone then say who goes first.
+  }
 }
 
 function priorityOf(spec: RunningPod['pod']['spec']): Pick<EvictionCandidate, 'priority' | 'priorityClass'> {

@@ -23,7 +23,7 @@ export interface ImageStore {
   /** False when something uses the image after all. */
   removeImage(image: StoredImageView): Promise<boolean>;
   /** Bytes written into containers' own layers, by id. */
-  writtenBytes(): Promise<ReadonlyMap<string, number>>;
+  writtenBytes(signal?: AbortSignal): Promise<ReadonlyMap<string, number>>;
 }
 
 /** A pod that is here and could be evicted. */

@@ -140,8 +140,8 @@ export class DockerRuntime {
   }
 
   /** Bytes the agent's containers have written into their own layers, by id. Takes the engine long. */
-  async writtenBytes(): Promise<Map<string, number>> {
-    return this.#call('list', (docker) => writtenBytes(docker, LABELS.podUid));
+  async writtenBytes(signal?: AbortSignal): Promise<Map<string, number>> {
+    return this.#call('list', (docker) => writtenBytes(docker, LABELS.podUid), signal);
   }
 
   async pull(ref: string, auth: RegistryLogin | undefined, signal?: AbortSignal): Promise<void> {

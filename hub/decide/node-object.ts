@@ -1,6 +1,7 @@
 import type { Condition } from '../../protocol/kinds/meta.ts';
 import type { Node, NodeStatus } from '../../protocol/kinds/node.ts';
 import { formatBytes, formatCpu } from '../../protocol/quantity.ts';
+import { qualifiedNameErrors } from '../../protocol/validate/names.ts';
 import type { ImageFact, NodeFacts } from '../../protocol/wire/messages.ts';
 import type { Moment } from './moment.ts';
 
@@ -10,6 +11,8 @@ export const LEASE_MS = 'coxswain.dev/lease-ms';
 export const IMAGE_PLATFORMS = 'coxswain.dev/image-platforms';
 /** `not-enforced` on a node whose kernel does not limit the memory of containers. */
 export const MEMORY_LIMITS = 'coxswain.dev/memory-limits';
+/** Images a node may name; a device that names more does not fill the hub. */
+const MAX_IMAGES = 100;
 /** Conditions that others than the device write. */
 const NOT_THE_DEVICES = ['Ready', 'DesiredStateRefused'];
 
@@ -37,7 +40,7 @@ export function nodeAnnotations(facts: NodeFacts): Record<string, string | undef
 /** The text of the annotation of images for other architectures; undefined when there are none. */
 function foreignImages(images: readonly ImageFact[]): string | undefined {
   const names = new Map<string, string[]>();
-  for (const [own, , platform] of images) {
+  for (const [own, , platform] of images.slice(0, MAX_IMAGES)) {
     if (platform !== undefined && platform !== null)
       names.set(platform, [...(names.get(platform) ?? []), ...own]);
   }
@@ -53,7 +56,7 @@ export function nodeStatus(before: NodeStatus | undefined, facts: NodeFacts, now
     pods: String(facts.maxPods),
     ...Object.fromEntries(
       Object.entries(facts.devices ?? {})
-        .filter(([name]) => name.includes('/'))
+        .filter(([name]) => name.includes('/') && qualifiedNameErrors(name).length === 0)
         .map(([name, count]) => [name, String(Math.max(0, count))]),
     ),
   });
@@ -79,7 +82,11 @@ export function nodeStatus(before: NodeStatus | undefined, facts: NodeFacts, now
     nodeInfo: { ...facts.system },
     ...(facts.images === undefined
       ? {}
-      : { images: facts.images.map(([names, sizeBytes]) => ({ names: [...names], sizeBytes })) }),
+      : {
+          images: facts.images
+            .slice(0, MAX_IMAGES)
+            .map(([names, sizeBytes]) => ({ names: [...names], sizeBytes })),
+        }),
   };
 }
 

@@ -42,7 +42,7 @@ spec('what a node says of its images and devices', (it) => {
   it('makes devices extended resources, also those that are absent', () => {
     const status = nodeStatus(
       undefined,
-      nodeFacts({ devices: { 'x.dev/a': 2, 'x.dev/b': 0, cpu: 99 } }),
+      nodeFacts({ devices: { 'x.dev/a': 2, 'x.dev/b': 0, cpu: 99, '/x y': 1 } }),
       now,
     );
     assert.equal([status.capacity?.['x.dev/a'], status.allocatable?.['x.dev/a']], ['2', '2']);
