@@ -120,6 +120,7 @@ export class Hub {
       telemetry,
       deviceEvents: events,
       identity: { clusterId: authority.clusterId, clusterCidr: this.#o.clusterCidr },
+      tokens: people.issuer,
       hubName: `coxswain-hub/${VERSION}`,
       newStreamId: randomUUID,
     });

@@ -36,6 +36,8 @@ export interface PeoplePorts {
 /** Everything about people and programs that use the API; `stop` ends what follows the store. */
 export interface People {
   readonly ports: PeoplePorts;
+  /** Signs tokens of service accounts for the loops. */
+  readonly issuer: Pick<AccountTokens, 'issueNow'>;
   loops(deps: LoopDeps): Loop[];
   /** `address` is where clients reach the API. */
   routes(address: () => string): ExtraRoute[];
@@ -68,6 +70,7 @@ export async function openPeople(options: PeopleOptions): Promise<People> {
       accounts: tokens,
       tokens: (token) => tokens.review(token, [])?.user,
     },
+    issuer: tokens,
     loops: (deps) => [
       new RoleAggregationController(deps),
       new TokenSecretController(deps, tokens, authority.caPem),

@@ -3,12 +3,14 @@ import type { DesiredPod } from '../../protocol/wire/messages.ts';
 import { decodeBase64Text } from './base64.ts';
 import { fieldValue, type NodeContext, resourceValue } from './field-ref.ts';
 
-/** ConfigMaps and Secrets of the pod's namespace by name; a missing one is undefined. */
+/** ConfigMaps and Secrets of the pod's namespace by name, the pod's own tokens by tokenKey; a missing one is undefined. */
 export interface ConfigSource {
   configMap(
     name: string,
   ): { readonly data?: Record<string, string>; readonly binaryData?: Record<string, string> } | undefined;
   secret(name: string): { readonly data?: Record<string, string> } | undefined;
+  /** In base64. */
+  token(key: string): string | undefined;
 }
 
 /** Either a value, or the text Kubernetes shows as the message of CreateContainerConfigError. */

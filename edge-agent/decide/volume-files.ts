@@ -3,12 +3,15 @@ import type { DesiredPod } from '../../protocol/wire/messages.ts';
 import { decodeBase64 } from './base64.ts';
 import type { ConfigSource, Resolved } from './env.ts';
 import { fieldValue, type NodeContext, resourceValue } from './field-ref.ts';
+import { tokenFile } from './token-files.ts';
 
 /** One file of a volume that the agent writes; `path` is relative and has been checked not to leave the volume. */
 export interface VolumeFile {
   readonly path: string;
   readonly content: Uint8Array;
   readonly mode: number;
+  /** Who owns the file; the agent when absent. */
+  readonly uid?: number;
 }
 
 /** Files of a volume, and whether they hold secrets, which must never touch the disk. */
@@ -45,7 +48,7 @@ export function volumeContent(
   }
   return content(
     { ok: true, value: all },
-    sources.some((s) => s.secret !== undefined),
+    sources.some((s) => s.secret !== undefined || s.serviceAccountToken !== undefined),
   );
 }
 
@@ -65,7 +68,11 @@ function projectedFiles(
   if (source.configMap !== undefined) return configMapFiles(source.configMap, mode, config);
   if (source.secret !== undefined) return secretFiles(source.secret, mode, config);
   if (source.downwardAPI !== undefined) return downwardFiles(pod, source.downwardAPI.items, mode, node);
-  return { ok: true, value: [] };
+  const { serviceAccountToken: wanted } = source;
+  if (wanted === undefined) return { ok: true, value: [] };
+  if (!isInside(wanted.path)) return bad(`path "${wanted.path}" leaves the volume`);
+  const file = tokenFile(pod, wanted, mode ?? DEFAULT_MODE, config);
+  return file.ok ? { ok: true, value: [{ path: wanted.path, ...file.value }] } : file;
 }
 
 interface KeyedSource {
@@ -153,7 +160,7 @@ export function volumeRevision(
     if (found === undefined) continue;
     parts.push(volume.name);
     if (!found.ok) parts.push(`!${found.message}`);
-    else for (const f of found.value.files) parts.push(f.path, String(f.mode), latin(f.content));
+    else for (const f of found.value.files) parts.push(f.path, `${f.mode} ${f.uid ?? ''}`, latin(f.content));
   }
   return hash(parts.map((part) => `${part.length}:${part}`).join(''));
 }

@@ -50,7 +50,8 @@ async function writeOne(folder: string, file: VolumeFile, gid: number | undefine
   await writeFile(path, file.content);
   // The mode of a write is cut by the process's umask; a group that owns the file may at least read it.
   await chmod(path, gid === undefined ? file.mode : file.mode | 0o040);
-  if (gid !== undefined) await chown(path, process.getuid?.() ?? 0, gid);
+  if (gid !== undefined || file.uid !== undefined)
+    await chown(path, file.uid ?? process.getuid?.() ?? 0, gid ?? process.getgid?.() ?? 0);
 }
 
 async function linkTops(folder: string, files: readonly VolumeFile[]): Promise<void> {

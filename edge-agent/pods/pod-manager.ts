@@ -208,7 +208,7 @@ export class PodManager {
     const { cell } = worker;
     if (pod !== undefined) {
       cell.pod = pod;
-      cell.config = configSource(this.#desired, pod.metadata.namespace ?? 'default');
+      cell.config = configSource(this.#desired, pod);
     }
     // Without any desired state (cache unreadable, hub never heard) the labels are the cache: leave running and report.
     if (this.#desired === undefined) return worker.watch();
@@ -241,7 +241,7 @@ export class PodManager {
   }
 
   #cell(pod: DesiredPod, memory: PodMemory): PodCell {
-    return new PodCell(pod, memory, configSource(this.#desired, pod.metadata.namespace ?? 'default'));
+    return new PodCell(pod, memory, configSource(this.#desired, pod));
   }
 
   /** Nothing of the pod is left. Its record stays until the desired state drops it, so that `gone` can be told again. */

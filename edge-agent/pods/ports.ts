@@ -96,11 +96,13 @@ export interface Runtime {
   events(signal: AbortSignal): Promise<AsyncIterable<EngineEvent>>;
 }
 
-/** Everything the hub wants of this device, as the cache holds it. Pods by uid, the rest by `namespace/name`. */
+/** Everything the hub wants of this device, as the cache holds it. Pods and their tokens by uid, the rest by `namespace/name`. */
 export interface DesiredState {
   readonly pods: ReadonlyMap<string, DesiredPod>;
   readonly configMaps: ReadonlyMap<string, Pick<ConfigMap, 'metadata' | 'data' | 'binaryData'>>;
   readonly secrets: ReadonlyMap<string, Pick<Secret, 'metadata' | 'data' | 'type'>>;
+  /** Tokens of the pods' service account, in base64 by tokenKey. Apart from the Secrets: no pod can name another's. */
+  readonly tokens: ReadonlyMap<string, Readonly<Record<string, string>>>;
   readonly node: NodeItem | undefined;
 }
 

@@ -116,7 +116,9 @@ export class Volumes {
     const inMemory =
       volume.secret !== undefined ||
       volume.emptyDir?.medium === 'Memory' ||
-      volume.projected?.sources?.some((s) => s.secret !== undefined) === true;
+      volume.projected?.sources?.some(
+        (s) => s.secret !== undefined || s.serviceAccountToken !== undefined,
+      ) === true;
     return join(inMemory ? paths.run : paths.data, 'volumes', volume.name);
   }
 

@@ -8,6 +8,7 @@ import { assignment, itemOf, type PodReferences, podReferences } from '../decide
 import { indexOf, planDesired } from '../decide/desired-delta.ts';
 import { type LoopDeps, loopQueue } from '../loop.ts';
 import type { DeviceLink } from './device-link.ts';
+import type { PodTokens } from './pod-tokens.ts';
 import { generationFloor } from './refusals.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -31,16 +32,24 @@ export class Dispatcher {
   readonly #link: DeviceLink;
   readonly #sessions: Sessions;
   readonly #identity: FleetIdentity;
+  readonly #tokens: PodTokens;
   readonly #queue: KeyedQueue;
   /** Objects of the view are frozen: their items never change. */
   readonly #items = new WeakMap<object, Item>();
   readonly #references = new WeakMap<PodSpec, PodReferences>();
 
-  constructor(deps: LoopDeps, link: DeviceLink, sessions: Sessions, identity: FleetIdentity) {
+  constructor(
+    deps: LoopDeps,
+    link: DeviceLink,
+    sessions: Sessions,
+    identity: FleetIdentity,
+    tokens: PodTokens,
+  ) {
     this.#deps = deps;
     this.#link = link;
     this.#sessions = sessions;
     this.#identity = identity;
+    this.#tokens = tokens;
     this.#queue = loopQueue((node) => this.#dispatch(node), deps, 64);
   }
 
@@ -55,6 +64,7 @@ export class Dispatcher {
 
   /** A change of the view that may concern devices. */
   onChange(change: Change): void {
+    this.#tokens.onChange(change);
     switch (change.kind) {
       case 'Pod':
         this.#onPod(change as Change<Pod>);
@@ -112,6 +122,7 @@ export class Dispatcher {
       clusterCidr: this.#identity.clusterCidr,
       itemOf: (object) => this.#item(object),
     });
+    for (const item of this.#tokens.bring(name, view.podsOnNode(name))) wanted.set(item.key, item);
     const before = session.held;
     const full = session.needsFull;
     const gen = view.revision + generationFloor(node);

@@ -13,6 +13,7 @@ import type { DeviceLink } from './device-link.ts';
 import { Dispatcher, type FleetIdentity } from './dispatcher.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { Liveness } from './liveness.ts';
+import { PodTokens, type TokenIssuer } from './pod-tokens.ts';
 import { isRefusing, isStranger, Refusals, strangerAnnotations } from './refusals.ts';
 import { Registrar } from './registrar.ts';
 import { type DeviceEventSink, ReportInbox } from './report-inbox.ts';
@@ -33,6 +34,8 @@ export interface FleetDeps extends LoopDeps {
   readonly telemetry: TelemetrySink;
   readonly deviceEvents: DeviceEventSink;
   readonly identity: FleetIdentity;
+  /** Signs the tokens that pods ask for. */
+  readonly tokens: TokenIssuer;
   /** The hub's own name in the welcome, for people who read logs of devices. */
   readonly hubName: string;
   /** A random, unguessable stream id. */
@@ -55,6 +58,7 @@ export class Fleet implements Loop {
   readonly #sessions = new Sessions();
   readonly #registrar: Registrar;
   readonly #dispatcher: Dispatcher;
+  readonly #tokens: PodTokens;
   readonly #inbox: ReportInbox;
   readonly #refusals: Refusals;
   readonly #leases: LeaseKeeper;
@@ -65,7 +69,11 @@ export class Fleet implements Loop {
   constructor(deps: FleetDeps) {
     this.#deps = { ...deps, log: deps.log.with({ room: 'fleet' }) };
     const { link, identity, deviceEvents } = deps;
-    this.#dispatcher = new Dispatcher(this.#deps, link, this.#sessions, identity);
+    this.#tokens = new PodTokens(this.#deps, deps.tokens, {
+      isHeard: (node) => deps.liveness.isHeard(node),
+      trigger: (node) => this.#dispatcher.trigger(node),
+    });
+    this.#dispatcher = new Dispatcher(this.#deps, link, this.#sessions, identity, this.#tokens);
     this.#registrar = new Registrar(this.#deps, identity.clusterCidr, (node) =>
       this.#dispatcher.trigger(node),
     );
@@ -100,6 +108,7 @@ export class Fleet implements Loop {
   async stop(): Promise<void> {
     this.#running = false;
     for (const stop of this.#stops.splice(0)) stop();
+    this.#tokens.stop();
     this.streams.endAll('the hub is stopping');
     await Promise.all([
       this.#registrar.stop(),

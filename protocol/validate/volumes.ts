@@ -15,6 +15,11 @@ import {
 import { labelNameErrors, localPathErrors } from './names.ts';
 import { quantityErrors } from './resources.ts';
 
+type TokenSource = NonNullable<VolumeProjection['serviceAccountToken']>;
+
+const MIN_TOKEN_SECONDS = 600;
+const MAX_TOKEN_SECONDS = 2 ** 32;
+
 const HOST_PATH_TYPES = [
   '',
   'BlockDevice',
@@ -166,6 +171,18 @@ function projectionErrors(source: Loose<VolumeProjection>, field: string): Field
     ...(configMap === undefined ? [] : filesErrors(configMap, configMap.name, `${field}.configMap`, 'name')),
     ...(secret === undefined ? [] : filesErrors(secret, secret.name, `${field}.secret`, 'name')),
     ...downwardErrors(downwardAPI, `${field}.downwardAPI`),
-    ...unless(token === undefined || !!token.path, () => required(`${field}.serviceAccountToken.path`)),
+    ...(token === undefined ? [] : tokenErrors(token, `${field}.serviceAccountToken`)),
+  ];
+}
+
+function tokenErrors(source: Loose<TokenSource>, field: string): FieldError[] {
+  const { expirationSeconds: seconds = MIN_TOKEN_SECONDS } = source;
+  const refused = (why: string): FieldError => invalidValue(`${field}.expirationSeconds`, seconds, why);
+  return [
+    ...pathErrors(source.path ?? '', `${field}.path`),
+    ...unless(seconds >= MIN_TOKEN_SECONDS, () => refused('may not specify a duration less than 10 minutes')),
+    ...unless(seconds <= MAX_TOKEN_SECONDS, () =>
+      refused('may not specify a duration larger than 2^32 seconds'),
+    ),
   ];
 }

@@ -78,6 +78,7 @@ class Agent {
       pods: new Map(pods.map((p) => [p.metadata.uid, p])),
       configMaps: new Map(),
       secrets: new Map(),
+      tokens: new Map(),
       node: { podCIDR: CIDR },
     });
   }

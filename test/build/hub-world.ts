@@ -22,9 +22,12 @@ import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
 import { liveSource, usageSource } from '../../hub/live-source.ts';
 import type { LoopDeps } from '../../hub/loop.ts';
+import { AccountTokens } from '../../hub/pki/account-tokens.ts';
+import { TokenKey } from '../../hub/pki/token-key.ts';
 import { Scheduler } from '../../hub/scheduler/scheduler.ts';
 import { Store } from '../../hub/store/store.ts';
 import { TelemetryView } from '../../hub/telemetry/telemetry-view.ts';
+import { newPrivateKeyPem } from '../../kit/csr.ts';
 import { DurableMap } from '../../kit/durable-map.ts';
 import { createLogger, silentLogger } from '../../kit/logger.ts';
 import { kinds } from '../../protocol/kinds/index.ts';
@@ -36,6 +39,8 @@ import { MemoryDevice, MemoryLink } from '../fakes/memory-devices.ts';
 
 /** Real time a condition may take to come true. */
 const DEADLINE_MS = 8_000;
+/** The same for all hubs, as one that starts again on its store has it. */
+const KEY = new TokenKey(newPrivateKeyPem());
 
 /** The hub without its doors: real store in a folder of its own, all loops, devices in memory, time by hand. */
 export class HubWorld {
@@ -47,6 +52,7 @@ export class HubWorld {
   readonly telemetry: TelemetryView;
   readonly liveness: Liveness;
   readonly fleet: Fleet;
+  readonly tokens: AccountTokens;
   readonly directory: string;
   readonly #loops: { start(signal: AbortSignal): void; stop(): Promise<void> }[];
   readonly #abort = new AbortController();
@@ -62,6 +68,7 @@ export class HubWorld {
     const deps: LoopDeps = { view: store, client: store, clock, log, events: this.events };
     this.telemetry = new TelemetryView(clock);
     this.liveness = new Liveness({ clock });
+    this.tokens = new AccountTokens({ key: KEY, view: store, clock });
     this.fleet = new Fleet({
       ...deps,
       link: this.link,
@@ -69,6 +76,7 @@ export class HubWorld {
       telemetry: this.telemetry,
       deviceEvents: this.events,
       identity: { clusterId: 'cluster-1', clusterCidr: '10.42.0.0/16' },
+      tokens: this.tokens,
       hubName: 'hub',
       newStreamId: () => `stream-${Math.random()}`,
     });

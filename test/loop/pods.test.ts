@@ -75,6 +75,7 @@ class World {
       pods: new Map(pods.map((pod) => [pod.metadata.uid, pod])),
       configMaps: new Map(),
       secrets: new Map(),
+      tokens: new Map(),
       node: { podCIDR: '10.3.0.0/24' },
     });
   }

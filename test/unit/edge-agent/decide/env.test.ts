@@ -8,6 +8,7 @@ const NODE = { nodeName: 'n1', hostIp: '10.0.0.1', podIp: '10.1.1.2', cpuMilli: 
 const CONFIG: ConfigSource = {
   configMap: (name) => (name === 'cm' ? { data: { color: 'blue', 'bad name': 'x' } } : undefined),
   secret: (name) => (name === 'sec' ? { data: { pass: 'aHVudGVyMg==' } } : undefined),
+  token: () => undefined,
 };
 const pod = desiredPod('p', {}, { labels: { app: 'web' }, annotations: { note: 'a "b"' } });
 
