@@ -6,6 +6,8 @@ export interface DesiredLine {
   readonly pods: readonly DesiredPod[];
   readonly configMaps?: Readonly<Record<string, Record<string, string>>>;
   readonly secrets?: Readonly<Record<string, Record<string, string>>>;
+  /** In base64 by the pod's uid and the token's key. */
+  readonly tokens?: Readonly<Record<string, Record<string, string>>>;
   readonly node?: NodeItem;
 }
 
@@ -23,6 +25,7 @@ export function toState(line: DesiredLine): DesiredState {
     pods: new Map(line.pods.map((pod) => [pod.metadata.uid, pod])),
     configMaps: objects(line.configMaps),
     secrets: objects(line.secrets),
+    tokens: new Map(Object.entries(line.tokens ?? {})),
     node: line.node,
   };
 }

@@ -132,6 +132,7 @@ spec('volume files', (it) => {
   const config = {
     configMap: () => ({ data: { a: 'text' }, binaryData: { b: 'AP8=' } }),
     secret: () => undefined,
+    token: () => undefined,
   };
   const files = (volume: object) => volumeContent(desiredPod('p'), { name: 'v', ...volume }, config, NODE);
 
