@@ -51,6 +51,8 @@ export interface Candidates {
   scores: Float64Array;
   /** Pods of the same owner. */
   ownerPods: Int32Array;
+  /** Room for a decision to note slots in. */
+  scratch: Int32Array;
 }
 
 /** Room for `size` nodes, none of them judged yet. */
@@ -60,6 +62,7 @@ export function newCandidates(size: number): Candidates {
     flags: new Uint8Array(size),
     scores: new Float64Array(size),
     ownerPods: new Int32Array(size),
+    scratch: new Int32Array(size),
   };
 }
 

@@ -126,11 +126,13 @@ function feasibleSlots(
   rules: PodRules,
   except: ReadonlySet<number> | undefined,
 ): { feasible: Feasible; cpuSaturated: boolean } {
-  const slots = new Int32Array(candidates.size);
+  const slots = candidates.scratch;
+  const ruled = rules.filters.length > 0;
   let count = 0;
   let withHeadroom = 0;
   for (let slot = 0; slot < candidates.size; slot++) {
-    if (!fits(candidates, slot) || except?.has(slot) || refusedBy(rules, slot) !== undefined) continue;
+    if (!fits(candidates, slot) || except?.has(slot) === true) continue;
+    if (ruled && refusedBy(rules, slot) !== undefined) continue;
     slots[count++] = slot;
     if (hasHeadroom(candidates, slot)) withHeadroom++;
   }
