@@ -38,14 +38,18 @@ const anyConstraint: fc.Arbitrary<TopologySpreadConstraint> = fc.record(
   {
     maxSkew: fc.integer({ min: 1, max: 2 }),
     topologyKey: fc.constantFrom(...KEYS),
-    whenUnsatisfiable: fc.constantFrom('DoNotSchedule' as const, 'ScheduleAnyway' as const),
-    labelSelector: anySelector,
+    whenUnsatisfiable: fc.constantFrom(
+      'DoNotSchedule' as const,
+      'DoNotSchedule' as const,
+      'ScheduleAnyway' as const,
+    ),
+    labelSelector: fc.oneof(fc.constant<LabelSelector>({}), anySelector),
     minDomains: fc.integer({ min: 1, max: 3 }),
     nodeAffinityPolicy: fc.constantFrom('Honor' as const, 'Ignore' as const),
     nodeTaintsPolicy: fc.constantFrom('Honor' as const, 'Ignore' as const),
     matchLabelKeys: fc.array(fc.constant('rev'), { maxLength: 1 }),
   },
-  { requiredKeys: ['maxSkew', 'topologyKey', 'whenUnsatisfiable'] },
+  { requiredKeys: ['maxSkew', 'topologyKey', 'whenUnsatisfiable', 'labelSelector'] },
 );
 
 const anyNode = fc
