@@ -22,6 +22,8 @@ export interface PodToPlace extends Labelled {
   readonly uid: string;
   readonly name: string;
   readonly priority: number;
+  /** False when others must not be driven out for it. */
+  readonly preempts: boolean;
   readonly ownerUid: string | undefined;
   readonly requests: Amounts;
   /** What the pod is taken to use while telemetry does not show it: its requests, or a small default. */
@@ -62,6 +64,7 @@ export function podToPlace(pod: Pod, { volumeNodes, architectures }: PodKnowledg
     name: metadata.name,
     labels: metadata.labels ?? {},
     priority: spec.priority ?? 0,
+    preempts: spec.preemptionPolicy !== 'Never',
     ownerUid: controllerUid(pod),
     requests,
     estimate: {
@@ -114,5 +117,5 @@ export function podClassOf(pod: PodToPlace): string {
     pod.spread.length + required.length + requiredAnti.length + preferred.length === 0
       ? 0
       : [pod.affinity, pod.spread];
-  return JSON.stringify([nodeClassOf(pod), pod.priority, pod.namespace, pod.labels, rules]);
+  return JSON.stringify([nodeClassOf(pod), pod.priority, pod.preempts, pod.namespace, pod.labels, rules]);
 }

@@ -45,6 +45,7 @@ export function podOf(parts: Partial<PodToPlace> = {}): PodToPlace {
     name: 'pod',
     labels: {},
     priority: 0,
+    preempts: true,
     ownerUid: 'owner',
     requests: { cpu: 20, memory: 8 * MIB },
     estimate: { cpuMilli: 20, memoryBytes: 8 * MIB },
