@@ -1,4 +1,5 @@
 import type { Pod } from '../../protocol/kinds/pod.ts';
+import type { ImageVariants } from '../decide/image-variants.ts';
 import type { NodeRefusal, NotPlaced, Placed } from '../decide/place.ts';
 import { refusalSummary, refusalText, withPreemption } from '../decide/placement-text.ts';
 import { type PodToPlace, podClassOf, podToPlace } from '../decide/pod-to-place.ts';
@@ -22,7 +23,7 @@ export interface DeciderParts {
   readonly queue: SchedulingQueue;
   readonly writes: SchedulerWrites;
   readonly volumes: VolumeBinder;
-  readonly architectures: ((image: string) => readonly string[] | undefined) | undefined;
+  readonly variants: (image: string) => ImageVariants | undefined;
   /** A pod that was placed is not bound after all, and its room is free again. */
   readonly onReturned: (resident: Resident) => void;
 }
@@ -71,11 +72,8 @@ export class Decider {
       return;
     }
     const volumes = this.#p.volumes.allowed(pod);
-    const { architectures } = this.#p;
-    const wanted = podToPlace(pod, {
-      ...(volumes.ok && { volumeNodes: volumes.required }),
-      ...(architectures !== undefined && { architectures }),
-    });
+    const { variants } = this.#p;
+    const wanted = podToPlace(pod, { variants, ...(volumes.ok && { volumeNodes: volumes.required }) });
     if (!volumes.ok) this.#parkForVolumes(pod, waiting, wanted, volumes.why);
     else if (!this.#parkAsKnown(pod, waiting, wanted)) this.#place(pod, waiting, wanted);
   }

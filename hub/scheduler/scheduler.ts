@@ -4,6 +4,7 @@ import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Change } from '../cluster.ts';
 import { sameJson } from '../decide/content-hash.ts';
 import { type MayDisrupt, mayDisrupt } from '../decide/disruption-budgets.ts';
+import { FOREIGN_IMAGES, type ImageVariants } from '../decide/image-variants.ts';
 import { podToPlace } from '../decide/pod-to-place.ts';
 import { couldHelp, type Relief } from '../decide/retry-hints.ts';
 import { isGated, isOurs } from '../decide/schedulable-pod.ts';
@@ -28,8 +29,8 @@ export interface LiveSource {
 export interface SchedulerPorts {
   readonly volumes?: VolumeBinder;
   readonly mayDisrupt?: MayDisrupt;
-  /** All architectures of an image, as `arm64`; undefined while they are not known. */
-  readonly architectures?: (image: string) => readonly string[] | undefined;
+  /** Variants of an image, as `arm64`; what the nodes say of their images unless given. */
+  readonly variants?: (image: string) => ImageVariants | undefined;
 }
 
 /** Longest the scheduler decides before it lets others have the process, in ms. */
@@ -63,7 +64,7 @@ export class Scheduler implements Loop {
     this.#state = new ClusterState(deps.view, live.read);
     this.#placer = new Placer(this.#state);
     this.#queue = new SchedulingQueue(deps.clock, () => this.#wake());
-    const { volumes = anyVolume, architectures } = ports;
+    const { volumes = anyVolume, variants = (image) => this.#state.variantsOf(image) } = ports;
     this.#writes = new SchedulerWrites(this.#deps, volumes);
     const { view } = deps;
     this.#decider = new Decider(this.#deps, {
@@ -74,7 +75,7 @@ export class Scheduler implements Loop {
       queue: this.#queue,
       writes: this.#writes,
       volumes,
-      architectures,
+      variants,
       onReturned: (resident) => this.#onLeft(resident),
     });
   }
@@ -231,9 +232,10 @@ export class Scheduler implements Loop {
 
 /** What of a node can make a difference to where pods go. */
 function placementFacts(node: Node): unknown {
-  const { labels } = node.metadata;
+  const { labels, annotations } = node.metadata;
   const { taints, unschedulable } = node.spec;
   const { allocatable, capacity, images, conditions } = node.status ?? {};
   const ready = conditions?.find((c) => c.type === 'Ready')?.status;
-  return { labels, taints, unschedulable, allocatable, capacity, images, ready };
+  const foreign = annotations?.[FOREIGN_IMAGES];
+  return { labels, foreign, taints, unschedulable, allocatable, capacity, images, ready };
 }

@@ -19,6 +19,7 @@ export function nodeOf(name: string, parts: Partial<NodeState> = {}): NodeState 
     hostPorts: new Map(),
     owners: new Map(),
     images: new Map(),
+    foreignImages: new Map(),
     live: live(0.05),
     assumed: { cpuMilli: 0, memoryBytes: 0 },
     ...parts,
