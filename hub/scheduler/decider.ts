@@ -26,6 +26,8 @@ export interface DeciderParts {
   readonly variants: (image: string) => ImageVariants | undefined;
   /** A pod that was placed is not bound after all, and its room is free again. */
   readonly onReturned: (resident: Resident) => void;
+  /** Room on a node that was promised to a pod is not wanted any more. */
+  readonly onReleased: (node: string) => void;
 }
 
 /** Why a class of pods fits nowhere. Holds while neither a node nor a promise changes. */
@@ -90,9 +92,10 @@ export class Decider {
   }
 
   #take(pod: Pod, waiting: Waiting, wanted: PodToPlace, placement: Placed): void {
-    this.#p.nominations.forget(wanted.uid);
+    const promised = this.#p.nominations.forget(wanted.uid);
     this.#p.state.assume(wanted, placement.node);
     this.#p.queue.placed(waiting);
+    if (promised !== undefined && promised !== placement.node) this.#p.onReleased(promised);
     this.#p.writes.run(this.#bind(pod, waiting, placement));
   }
 
@@ -106,7 +109,8 @@ export class Decider {
       return;
     }
     if (preemption.isFinal) {
-      nominations.forget(wanted.uid);
+      const promised = nominations.forget(wanted.uid);
+      if (promised !== undefined) this.#p.onReleased(promised);
       writes.run(writes.nominate(pod, undefined));
     }
     const verdict = this.#verdict(reasons, preemption.why);

@@ -17,9 +17,11 @@ export class Nominations {
     this.#version++;
   }
 
-  /** The pod is bound, gone, or has to look elsewhere. */
-  forget(uid: string): void {
+  /** The pod is bound, gone, or has to look elsewhere. Gives the node it was promised. */
+  forget(uid: string): string | undefined {
+    const node = this.of(uid);
     if (this.#byUid.delete(uid)) this.#version++;
+    return node;
   }
 
   /** The node promised to a pod. */

@@ -5,7 +5,7 @@ import type { Change } from '../cluster.ts';
 import { sameJson } from '../decide/content-hash.ts';
 import { type MayDisrupt, mayDisrupt } from '../decide/disruption-budgets.ts';
 import { FOREIGN_IMAGES, type ImageVariants } from '../decide/image-variants.ts';
-import { podToPlace } from '../decide/pod-to-place.ts';
+import { type PodToPlace, podToPlace } from '../decide/pod-to-place.ts';
 import { couldHelp, type Relief } from '../decide/retry-hints.ts';
 import { isGated, isOurs } from '../decide/schedulable-pod.ts';
 import type { Loop, LoopDeps } from '../loop.ts';
@@ -50,6 +50,7 @@ export class Scheduler implements Loop {
   readonly #queue: SchedulingQueue;
   readonly #state: ClusterState;
   readonly #placer: Placer;
+  readonly #preemptor: Preemptor;
   readonly #decider: Decider;
   readonly #nominations = new Nominations();
   readonly #writes: SchedulerWrites;
@@ -66,17 +67,18 @@ export class Scheduler implements Loop {
     this.#queue = new SchedulingQueue(deps.clock, () => this.#wake());
     const { volumes = anyVolume, variants = (image) => this.#state.variantsOf(image) } = ports;
     this.#writes = new SchedulerWrites(this.#deps, volumes);
-    const { view } = deps;
+    this.#preemptor = new Preemptor(deps.view, this.#state, this.#placer, ports.mayDisrupt ?? mayDisrupt);
     this.#decider = new Decider(this.#deps, {
       state: this.#state,
       placer: this.#placer,
-      preemptor: new Preemptor(view, this.#state, this.#placer, ports.mayDisrupt ?? mayDisrupt),
+      preemptor: this.#preemptor,
       nominations: this.#nominations,
       queue: this.#queue,
       writes: this.#writes,
       volumes,
       variants,
       onReturned: (resident) => this.#onLeft(resident),
+      onReleased: (node) => this.#relieve({ what: 'node', node }),
     });
   }
 
@@ -115,7 +117,7 @@ export class Scheduler implements Loop {
     const { uid } = pod.metadata;
     if (type === 'deleted') {
       this.#queue.remove(uid);
-      this.#nominations.forget(uid);
+      this.#unpromise(uid);
       const resident = this.#state.resident(uid);
       this.#state.forget(uid);
       if (resident !== undefined) this.#onLeft(resident);
@@ -123,7 +125,7 @@ export class Scheduler implements Loop {
       this.#onUnbound(pod, previous);
     } else {
       this.#queue.remove(uid);
-      this.#nominations.forget(uid);
+      this.#unpromise(uid, pod.spec.nodeName);
       this.#onBound(pod, previous);
     }
   }
@@ -178,18 +180,26 @@ export class Scheduler implements Loop {
     for (const parked of this.#queue.parked()) {
       const answer = couldHelp(relief, parked, this.#state.namespaceLabels);
       if (answer === 'no') continue;
-      const helps =
-        answer === 'yes' ||
-        (node !== undefined && this.#placer.fits(parked.pod, node)) ||
-        (relief.what === 'node' && parked.pod.priority > this.#state.lowestPriority);
-      if (helps) this.#queue.release(parked);
+      if (answer === 'yes' || (node !== undefined && this.#hasRoom(parked.pod, node)))
+        this.#queue.release(parked);
     }
+  }
+
+  #hasRoom(pod: PodToPlace, node: string): boolean {
+    return this.#placer.fits(pod, node) || this.#preemptor.couldMakeRoom(pod, node);
+  }
+
+  /** The pod does not need what it was promised; others may. */
+  #unpromise(uid: string, boundTo?: string): void {
+    const node = this.#nominations.forget(uid);
+    if (node !== undefined && node !== boundTo) this.#relieve({ what: 'node', node });
   }
 
   #enqueue(pod: Pod): void {
     const { uid, namespace = '', name } = pod.metadata;
     if (!isOurs(pod)) {
       this.#queue.remove(uid);
+      this.#unpromise(uid);
       return;
     }
     if (isGated(pod)) {
