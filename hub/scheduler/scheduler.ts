@@ -65,7 +65,7 @@ export class Scheduler implements Loop {
     this.#state = new ClusterState(deps.view, live.read);
     this.#placer = new Placer(this.#state);
     this.#queue = new SchedulingQueue(deps.clock, () => this.#wake());
-    const { volumes = anyVolume, variants = (image) => this.#state.variantsOf(image) } = ports;
+    const { volumes = anyVolume, variants = (image) => this.#state.images.variantsOf(image) } = ports;
     this.#writes = new SchedulerWrites(this.#deps, volumes);
     this.#preemptor = new Preemptor(deps.view, this.#state, this.#placer, ports.mayDisrupt ?? mayDisrupt);
     this.#decider = new Decider(this.#deps, {
