@@ -153,7 +153,10 @@ export class Decider {
   }
 
   #settle(pod: Pod, waiting: Waiting, wanted: PodToPlace, { blockers, summary, text }: Verdict): void {
-    this.#p.queue.park(waiting, podClassOf(wanted), wanted, blockers);
+    // One that room is made for waits for that room, not with the others of its class.
+    const isPromised = this.#p.nominations.of(wanted.uid) !== undefined;
+    const key = isPromised ? `promised ${wanted.uid}` : podClassOf(wanted);
+    this.#p.queue.park(waiting, key, wanted, blockers);
     this.#p.writes.run(this.#p.writes.tellUnschedulable(pod, summary, text));
   }
 

@@ -29,9 +29,9 @@ export class Nominations {
     return this.#byUid.get(uid)?.node;
   }
 
-  /** Pods that were promised this node, by uid. */
-  on(node: string): string[] {
-    return this.#byUid.size === 0 ? [] : this.#all((r) => r.node === node).map((r) => r.pod.uid);
+  /** Promises of this node. */
+  on(node: string): readonly Resident[] {
+    return this.#byUid.size === 0 ? NONE : this.#all((r) => r.node === node);
   }
 
   /** Promises that `pod` has to respect: those to pods that are at least as important. */

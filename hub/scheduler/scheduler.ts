@@ -176,7 +176,7 @@ export class Scheduler implements Loop {
   /** Lets those try again whom the change could help: of each class one, the others follow it while there is room. */
   #relieve(relief: Relief): void {
     const node = 'node' in relief ? relief.node : undefined;
-    if (node !== undefined) for (const uid of this.#nominations.on(node)) this.#queue.retry(uid);
+    if (node !== undefined) this.#retryPromised(node, relief);
     for (const parked of this.#queue.parked()) {
       const answer = couldHelp(relief, parked, this.#state.namespaceLabels);
       if (answer === 'no') continue;
@@ -185,8 +185,19 @@ export class Scheduler implements Loop {
     }
   }
 
+  /** Those who were promised a node try when they fit there, or when nobody is left to wait for. */
+  #retryPromised(node: string, relief: Relief): void {
+    for (const { pod } of this.#nominations.on(node)) {
+      const isOver =
+        relief.what === 'node' || [...this.#state.residents(node)].every((r) => !r.pod.terminating);
+      if (isOver || this.#placer.fits(pod, node)) this.#queue.retry(pod.uid);
+    }
+  }
+
+  /** Room is there, or can be made for a pod that none is being made for yet. */
   #hasRoom(pod: PodToPlace, node: string): boolean {
-    return this.#placer.fits(pod, node) || this.#preemptor.couldMakeRoom(pod, node);
+    if (this.#placer.isFree(pod, node, this.#nominations.before(pod))) return true;
+    return this.#nominations.of(pod.uid) === undefined && this.#preemptor.couldMakeRoom(pod, node);
   }
 
   /** The pod does not need what it was promised; others may. */
