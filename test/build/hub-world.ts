@@ -22,7 +22,7 @@ import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
 import { liveSource, usageSource } from '../../hub/live-source.ts';
 import type { LoopDeps } from '../../hub/loop.ts';
-import { Scheduler } from '../../hub/scheduler/scheduler.ts';
+import { Scheduler, type SchedulerPorts } from '../../hub/scheduler/scheduler.ts';
 import { Store } from '../../hub/store/store.ts';
 import { TelemetryView } from '../../hub/telemetry/telemetry-view.ts';
 import { DurableMap } from '../../kit/durable-map.ts';
@@ -51,7 +51,12 @@ export class HubWorld {
   readonly #loops: { start(signal: AbortSignal): void; stop(): Promise<void> }[];
   readonly #abort = new AbortController();
 
-  private constructor(store: Store, clock: ManualClock, directory: string, link?: MemoryLink) {
+  private constructor(
+    store: Store,
+    clock: ManualClock,
+    directory: string,
+    { link, scheduler }: { link?: MemoryLink; scheduler?: SchedulerPorts },
+  ) {
     this.store = store;
     this.clock = clock;
     this.alarm = new ManualAlarm(clock);
@@ -88,12 +93,12 @@ export class HubWorld {
       new ResourceQuotaController(deps, () => [...kinds, ...custom.stored()]),
       new NodeLifecycleController(deps, this.liveness),
       new GarbageController(deps, { customKinds: () => custom.stored() }),
-      new Scheduler(deps, liveSource(this.telemetry)),
+      new Scheduler(deps, liveSource(this.telemetry), scheduler),
     ];
   }
 
   static async start(
-    options: { directory?: string; clock?: ManualClock; link?: MemoryLink } = {},
+    options: { directory?: string; clock?: ManualClock; link?: MemoryLink; scheduler?: SchedulerPorts } = {},
   ): Promise<HubWorld> {
     const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'hub-world-'));
     const clock = options.clock ?? new ManualClock();
@@ -105,7 +110,7 @@ export class HubWorld {
       clock,
       admission: createAdmission(ADMIT_DEFAULTS, () => clock.nowMs()),
     });
-    const world = new HubWorld(store, clock, directory, options.link);
+    const world = new HubWorld(store, clock, directory, options);
     setMaxListeners(0, world.#abort.signal);
     for (const loop of world.#loops) loop.start(world.#abort.signal);
     return world;
