@@ -77,7 +77,9 @@ export class ReplicaSetController implements Loop {
     await inParallel(plan.adopt, WRITES_IN_FLIGHT, (pod) => adoptObject(client, 'Pod', rs, pod));
     const reason = plan.remove.length > 0 ? 'FailedDelete' : 'FailedCreate';
     try {
-      await inParallel(plan.remove, WRITES_IN_FLIGHT, (pod) => this.#pods.remove(rs, pod));
+      await inParallel(plan.remove, WRITES_IN_FLIGHT, async (pod) => {
+        if (this.#isSame(rs)) await this.#pods.remove(rs, pod);
+      });
       await this.#create(rs, created);
     } catch (error) {
       // Told in the status first; then it rises, so that the queue tries again.
@@ -93,7 +95,17 @@ export class ReplicaSetController implements Loop {
     const failed = rs.status?.conditions?.some((c) => c.type === 'ReplicaFailure') === true;
     const pod = podFromTemplate(rs, rs.spec.template);
     const pace = { first: failed ? 1 : FIRST_BATCH, most: WRITES_IN_FLIGHT };
-    return slowStart(count, pace, () => this.#pods.create(rs, pod));
+    return slowStart(count, pace, async () => {
+      if (this.#isSame(rs)) await this.#pods.create(rs, pod);
+    });
+  }
+
+  /**
+   * True while nobody has changed what is asked for. A rollout counts on a smaller number being kept to from the moment it is
+   * written; the change has called for another pass.
+   */
+  #isSame({ metadata: { uid, generation } }: ReplicaSet): boolean {
+    return this.#deps.view.byUid('ReplicaSet', uid)?.metadata.generation === generation;
   }
 
   /** Pods of all ReplicaSets with the same owner. */
