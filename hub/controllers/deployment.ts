@@ -4,16 +4,10 @@ import { selectorMatches } from '../../protocol/selector.ts';
 import type { Change } from '../cluster.ts';
 import { planClaim } from '../decide/claim.ts';
 import { rollUpDeployment } from '../decide/deployment-status.ts';
-import {
-  availableAtMs,
-  controllerUid,
-  isActive,
-  isAvailable,
-  isReady,
-  isTerminal,
-} from '../decide/pod-facts.ts';
+import { controllerUid } from '../decide/pod-facts.ts';
 import { newReplicaSet, REVISION } from '../decide/revisions.ts';
 import { planRollout, type RolloutAction, type RolloutMember } from '../decide/rollout.ts';
+import { nextAvailableMs, rolloutMember } from '../decide/rollout-members.ts';
 import type { RolloutOutcome } from '../decide/rollout-progress.ts';
 import { replicaSetDraft } from '../decide/rollout-replica-set.ts';
 import {
@@ -108,25 +102,9 @@ export class DeploymentController implements Loop {
     const { view, clock } = this.#deps;
     const minReady = deployment.spec.minReadySeconds ?? 0;
     const nowMs = clock.nowMs();
-    return view.ownedBy('ReplicaSet', deployment.metadata.uid).map((rs) => {
-      const pods = view.ownedBy('Pod', rs.metadata.uid);
-      const active = pods.filter(isActive);
-      return {
-        rs,
-        active: active.length,
-        ready: active.filter(isReady).length,
-        available: active.filter((pod) => isAvailable(pod, minReady, nowMs)).length,
-        running: pods.filter((pod) => !isTerminal(pod) && !this.#isLost(pod)).length,
-      };
-    });
-  }
-
-  /** A pod being deleted on a node that nobody hears from is nobody's obstacle: it may never be confirmed. */
-  #isLost(pod: Pod): boolean {
-    if (pod.metadata.deletionTimestamp === undefined || pod.spec.nodeName === undefined) return false;
-    const node = this.#deps.view.get('Node', '', pod.spec.nodeName);
-    const ready = node?.status?.conditions?.find((c) => c.type === 'Ready');
-    return node === undefined || ready?.status === 'Unknown';
+    return view
+      .ownedBy('ReplicaSet', deployment.metadata.uid)
+      .map((rs) => rolloutMember(rs, view.ownedBy('Pod', rs.metadata.uid), minReady, nowMs));
   }
 
   async #apply(deployment: Deployment, action: RolloutAction): Promise<void> {
@@ -237,17 +215,11 @@ export class DeploymentController implements Loop {
   }
 
   /** With minReadySeconds pods become available by time alone. */
-  #lookWhenAvailable(key: string, deployment: Deployment, nowMs: number): void {
-    const minReady = deployment.spec.minReadySeconds ?? 0;
-    if (minReady <= 0) return;
+  #lookWhenAvailable(key: string, { metadata: { uid }, spec }: Deployment, nowMs: number): void {
     const { view } = this.#deps;
-    const pods = view
-      .ownedBy('ReplicaSet', deployment.metadata.uid)
-      .flatMap((rs) => view.ownedBy('Pod', rs.metadata.uid));
-    const waits = pods
-      .filter((pod) => isActive(pod) && isReady(pod) && !isAvailable(pod, minReady, nowMs))
-      .map((pod) => (availableAtMs(pod, minReady) ?? nowMs) - nowMs);
-    if (waits.length > 0) this.#loop.queue.addAfter(key, Math.max(1, Math.min(...waits)));
+    const pods = view.ownedBy('ReplicaSet', uid).flatMap((rs) => view.ownedBy('Pod', rs.metadata.uid));
+    const waitMs = nextAvailableMs(pods, spec.minReadySeconds ?? 0, nowMs);
+    if (waitMs !== undefined) this.#loop.queue.addAfter(key, waitMs);
   }
 }
 

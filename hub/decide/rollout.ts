@@ -20,7 +20,7 @@ export interface RolloutMember {
   readonly ready: number;
   /** Ready for the deployment's minReadySeconds. */
   readonly available: number;
-  /** Pods that may still run: active ones and those being deleted on a node that is heard. */
+  /** Pods that may still run: active ones and those being deleted, until their device has confirmed it. */
   readonly running: number;
 }
 

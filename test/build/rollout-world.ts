@@ -1,7 +1,8 @@
 /** A deployment in a world of values: its ReplicaSets, their pods and a clock, driven by the pure decisions alone. */
-import { isActive, isAvailable, isReady } from '../../hub/decide/pod-facts.ts';
+import { isActive, isReady } from '../../hub/decide/pod-facts.ts';
 import { planReplicas } from '../../hub/decide/replicas.ts';
 import { planRollout, type RolloutAction, type RolloutMember } from '../../hub/decide/rollout.ts';
+import { rolloutMember } from '../../hub/decide/rollout-members.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Deployment, DeploymentSpec, ReplicaSet } from '../../protocol/kinds/workloads.ts';
 import { deployment, freshOf, pod, replicaSet } from './workloads.ts';
@@ -23,17 +24,7 @@ export class RolloutWorld {
 
   members(): RolloutMember[] {
     const minReady = this.wanted.spec.minReadySeconds ?? 0;
-    return this.sets.map((rs) => {
-      const own = this.podsOf(rs);
-      const active = own.filter(isActive);
-      return {
-        rs,
-        active: active.length,
-        ready: active.filter(isReady).length,
-        available: active.filter((p) => isAvailable(p, minReady, this.nowMs)).length,
-        running: own.filter((p) => p.status?.phase !== 'Failed').length,
-      };
-    });
+    return this.sets.map((rs) => rolloutMember(rs, this.podsOf(rs), minReady, this.nowMs));
   }
 
   podsOf(rs: ReplicaSet): Pod[] {

@@ -152,6 +152,25 @@ spec('rollouts in time', (it) => {
     await world.stop();
   });
 
+  it('with Recreate wait for a device that is away', async () => {
+    const world = await HubWorld.start();
+    const devices = await world.devices('worker-1', 'worker-2');
+    await world.deploy('one', 1, { strategy: { type: 'Recreate' } });
+    await world.until(() => done(world, 'one'));
+    const home = world.pods('one')[0]?.spec.nodeName;
+    const device = devices.find((d) => d.name === home);
+    device?.cut();
+    await world.until(() => world.ready('one').some((p) => p.spec.nodeName !== home), 500);
+    await setImage(world, 'one', 'busybox:2');
+    await world.until(() => world.pods('one').length === 0);
+    await world.clock.advance(60_000);
+    assert.is(world.pods('one').length, 0, 'the old one may still run');
+    device?.connect(false);
+    await world.until(() => done(world, 'one'), 100);
+    assert.is(world.pods('one')[0]?.spec.containers[0]?.image, 'busybox:2');
+    await world.stop();
+  });
+
   it('follow a change of size and of the template in the middle', async () => {
     const world = await HubWorld.start();
     await world.devices('worker-1', 'worker-2', 'worker-3');
