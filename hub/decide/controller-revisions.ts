@@ -24,19 +24,32 @@ export type RevisionPlan =
   | { readonly do: 'create'; readonly number: number };
 
 /**
- * What a revision keeps of a template: the strategic merge patch that brings it back, in the form that `kubectl rollout history`
- * and `undo` read and send.
+ * What a revision keeps of a template: the strategic merge patch that brings it back, written as Kubernetes' own types write it
+ * (members in order, what is never left out present): `kubectl rollout undo` compares it byte by byte.
  */
 export function revisionData(template: PodTemplateSpec): Record<string, unknown> {
-  return { spec: { template: { ...template, $patch: 'replace' } } };
+  const { metadata, spec } = template;
+  const { containers, initContainers } = spec;
+  const written = {
+    ...template,
+    $patch: 'replace',
+    metadata: { ...metadata, creationTimestamp: null },
+    spec: {
+      ...spec,
+      containers: containers.map((c) => ({ ...c, resources: c.resources ?? {} })),
+      initContainers: initContainers?.map((c) => ({ ...c, resources: c.resources ?? {} })),
+    },
+  };
+  return JSON.parse(canonicalJson({ spec: { template: written } })) as Record<string, unknown>;
 }
 
 /** The template that a revision keeps; undefined when somebody else wrote something else into it. */
 export function revisionTemplate(revision: ControllerRevision): PodTemplateSpec | undefined {
   const spec = revision.data?.['spec'] as { template?: PodTemplateSpec & { $patch?: string } } | undefined;
   if (spec?.template?.spec === undefined) return undefined;
-  const { $patch: _directive, ...template } = spec.template;
-  return template;
+  const { $patch: _directive, metadata, ...template } = spec.template;
+  const { creationTimestamp: _none, ...kept } = (metadata ?? {}) as Record<string, unknown>;
+  return { metadata: kept, ...template };
 }
 
 /** Short hash of a revision's content as it goes into names and labels; another `collisionCount` gives another hash. */

@@ -168,6 +168,12 @@ spec(
       await settle('ds/probe');
       assert.is(await imageOf('ds/probe'), 'busybox:2');
       assert.match(await world.ok('get', 'controllerrevisions'), /daemonset.apps\/probe +4/);
+      const skipped = await world.ok('rollout', 'undo', 'ds/probe', '--to-revision=4');
+      assert.match(skipped, 'skipped rollback (current template already matches revision 4)');
+      const described = await world.ok('describe', 'ds', 'probe');
+      assert.match(described, 'Desired Number of Nodes Scheduled: 2');
+      assert.match(described, 'Pods Status:  2 Running / 0 Waiting / 0 Succeeded / 0 Failed');
+      assert.match(described, 'SuccessfulCreate');
       await world.ok('rollout', 'restart', 'ds/probe');
       await settle('ds/probe');
     });
