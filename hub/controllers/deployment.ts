@@ -20,7 +20,7 @@ import {
   splitKey,
   tolerant,
 } from '../loop.ts';
-import { controllerDeps, ObjectLoop } from './object-loop.ts';
+import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
 import { adoptObject, releaseObject } from './ownership.ts';
 import { controllerReference, errorText } from './pod-control.ts';
 
@@ -38,6 +38,7 @@ export class DeploymentController implements Loop {
       name: 'deployment',
       kind: 'Deployment',
       reconcile: (key) => this.#reconcile(key),
+      spacingMs: (key) => this.#spacingMs(key),
       onChange: (change) => this.#onChange(change),
     });
   }
@@ -67,11 +68,16 @@ export class DeploymentController implements Loop {
     const { view } = this.#deps;
     const uid = controllerUid(rs);
     const deployment = uid === undefined ? undefined : view.byUid('Deployment', uid);
-    if (deployment !== undefined) this.#loop.queue.add(keyOf(deployment));
+    if (deployment !== undefined) this.#loop.add(keyOf(deployment));
     if (uid !== undefined) return;
     // A ReplicaSet without owner may be one to adopt.
     for (const each of view.list('Deployment', rs.metadata.namespace))
-      if (selectorMatches(each.spec.selector, rs.metadata.labels)) this.#loop.queue.add(keyOf(each));
+      if (selectorMatches(each.spec.selector, rs.metadata.labels)) this.#loop.add(keyOf(each));
+  }
+
+  #spacingMs(key: string): number {
+    const { namespace, name } = splitKey(key);
+    return spacingForPods(this.#deps.view.get('Deployment', namespace, name)?.status?.replicas ?? 0);
   }
 
   async #reconcile(key: string): Promise<void> {

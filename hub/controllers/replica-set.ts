@@ -7,7 +7,7 @@ import { controllerUid } from '../decide/pod-facts.ts';
 import { type ReplicaFailure, rollUpReplicaSet } from '../decide/replica-set-status.ts';
 import { planReplicas } from '../decide/replicas.ts';
 import { keyOf, type Loop, type LoopDeps, momentOf, splitKey, tolerant } from '../loop.ts';
-import { controllerDeps, ObjectLoop } from './object-loop.ts';
+import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
 import { adoptObject, releaseObject } from './ownership.ts';
 import { errorText, PodControl, podFromTemplate } from './pod-control.ts';
 import { slowStart } from './slow-start.ts';
@@ -35,6 +35,7 @@ export class ReplicaSetController implements Loop {
       name: 'replica-set',
       kind: 'ReplicaSet',
       reconcile: (key) => this.#reconcile(key),
+      spacingMs: (key) => this.#spacingMs(key),
       onChange: (change) => this.#onChange(change),
     });
   }
@@ -52,7 +53,7 @@ export class ReplicaSetController implements Loop {
     for (const pod of previous === undefined ? [object] : [object, previous]) {
       const uid = controllerUid(pod as Pod);
       const rs = uid === undefined ? undefined : this.#deps.view.byUid('ReplicaSet', uid);
-      if (rs !== undefined) this.#loop.queue.add(keyOf(rs));
+      if (rs !== undefined) this.#loop.add(keyOf(rs));
       // A pod without owner may be one to adopt.
       if (uid === undefined) this.#addMatching(pod as Pod);
     }
@@ -60,7 +61,12 @@ export class ReplicaSetController implements Loop {
 
   #addMatching(pod: Pod): void {
     for (const rs of this.#deps.view.list('ReplicaSet', pod.metadata.namespace))
-      if (selectorMatches(rs.spec.selector, pod.metadata.labels)) this.#loop.queue.add(keyOf(rs));
+      if (selectorMatches(rs.spec.selector, pod.metadata.labels)) this.#loop.add(keyOf(rs));
+  }
+
+  #spacingMs(key: string): number {
+    const { namespace, name } = splitKey(key);
+    return spacingForPods(this.#deps.view.get('ReplicaSet', namespace, name)?.status?.replicas ?? 0);
   }
 
   async #reconcile(key: string): Promise<void> {
