@@ -20,7 +20,6 @@ import { controllerUid } from '../decide/pod-facts.ts';
 import { keyOf, type Loop, type LoopDeps, referenceTo, splitKey, tolerant } from '../loop.ts';
 import { Holds } from './holds.ts';
 import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
-import { adoptObject, releaseObject } from './ownership.ts';
 import { PodControl, podFromTemplate } from './pod-control.ts';
 import { type CurrentRevision, RevisionHistory } from './revision-history.ts';
 import { slowStart } from './slow-start.ts';
@@ -134,10 +133,10 @@ export class DaemonSetController implements Loop {
 
   /** Takes over pods and revisions that match and have no controller, lets go of pods that no longer match. */
   async #claim(set: DaemonSet): Promise<void> {
-    const { view, client } = this.#deps;
+    const { view } = this.#deps;
     const { adopt, release } = planClaim(set, set.spec.selector, view.list('Pod', set.metadata.namespace));
-    await inParallel(release, WRITES_IN_FLIGHT, (pod) => releaseObject(client, 'Pod', set, pod));
-    await inParallel(adopt, WRITES_IN_FLIGHT, (pod) => adoptObject(client, 'Pod', set, pod));
+    await inParallel(release, WRITES_IN_FLIGHT, (pod) => this.#pods.release(set, pod));
+    await inParallel(adopt, WRITES_IN_FLIGHT, (pod) => this.#pods.adopt(set, pod));
     await this.#history.adopt(set);
   }
 

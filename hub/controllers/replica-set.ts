@@ -8,7 +8,6 @@ import { type ReplicaFailure, rollUpReplicaSet } from '../decide/replica-set-sta
 import { planReplicas } from '../decide/replicas.ts';
 import { keyOf, type Loop, type LoopDeps, momentOf, splitKey, tolerant } from '../loop.ts';
 import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
-import { adoptObject, releaseObject } from './ownership.ts';
 import { errorText, PodControl, podFromTemplate } from './pod-control.ts';
 import { slowStart } from './slow-start.ts';
 
@@ -70,7 +69,7 @@ export class ReplicaSetController implements Loop {
   }
 
   async #reconcile(key: string): Promise<void> {
-    const { view, client, clock } = this.#deps;
+    const { view, clock } = this.#deps;
     const { namespace, name } = splitKey(key);
     const rs = view.get('ReplicaSet', namespace, name);
     if (rs === undefined) return;
@@ -79,8 +78,8 @@ export class ReplicaSetController implements Loop {
     const surroundings = { related: this.#related(rs, owned), nowMs: clock.nowMs() };
     const plan = planReplicas(rs, owned, orphans, surroundings);
     const created = Math.min(plan.create, BURST);
-    await inParallel(plan.release, WRITES_IN_FLIGHT, (pod) => releaseObject(client, 'Pod', rs, pod));
-    await inParallel(plan.adopt, WRITES_IN_FLIGHT, (pod) => adoptObject(client, 'Pod', rs, pod));
+    await inParallel(plan.release, WRITES_IN_FLIGHT, (pod) => this.#pods.release(rs, pod));
+    await inParallel(plan.adopt, WRITES_IN_FLIGHT, (pod) => this.#pods.adopt(rs, pod));
     const reason = plan.remove.length > 0 ? 'FailedDelete' : 'FailedCreate';
     try {
       await inParallel(plan.remove, WRITES_IN_FLIGHT, async (pod) => {
@@ -89,10 +88,10 @@ export class ReplicaSetController implements Loop {
       await this.#create(rs, created);
     } catch (error) {
       // Told in the status first; then it rises, so that the queue tries again.
-      await this.#writeStatus(key, { reason, message: errorText(error) });
+      await this.#writeStatus(rs, { reason, message: errorText(error) });
       throw error;
     }
-    await this.#writeStatus(key, undefined);
+    await this.#writeStatus(rs, undefined);
     if (created < plan.create) this.#loop.queue.add(key);
   }
 
@@ -124,14 +123,13 @@ export class ReplicaSetController implements Loop {
     return siblings.flatMap((sibling) => view.ownedBy('Pod', sibling.metadata.uid));
   }
 
-  async #writeStatus(key: string, failure: ReplicaFailure | undefined): Promise<void> {
+  async #writeStatus(seen: ReplicaSet, failure: ReplicaFailure | undefined): Promise<void> {
     const { view, client, clock } = this.#deps;
-    const { namespace, name } = splitKey(key);
-    const rs = view.get('ReplicaSet', namespace, name);
-    if (rs === undefined) return;
+    const rs = view.byUid('ReplicaSet', seen.metadata.uid);
+    if (rs === undefined || !this.#isSame(seen)) return;
     const owned = view.ownedBy('Pod', rs.metadata.uid);
     const rollup = rollUpReplicaSet(rs, owned, failure, momentOf(clock));
-    if (rollup.lookAgainMs !== undefined) this.#loop.queue.addAfter(key, rollup.lookAgainMs);
+    if (rollup.lookAgainMs !== undefined) this.#loop.queue.addAfter(keyOf(rs), rollup.lookAgainMs);
     if (rollup.changed) await tolerant(client.updateStatus('ReplicaSet', { ...rs, status: rollup.status }));
   }
 }
