@@ -17,6 +17,7 @@ import { MinuteAlarm } from './controllers/alarm.ts';
 import { Autoscaler } from './controllers/autoscaler.ts';
 import { CronJobController } from './controllers/cron-job.ts';
 import { CustomResources } from './controllers/custom-resources.ts';
+import { DaemonSetController } from './controllers/daemon-set.ts';
 import { DeploymentController } from './controllers/deployment.ts';
 import { DisruptionController } from './controllers/disruption.ts';
 import { GarbageController } from './controllers/garbage.ts';
@@ -133,6 +134,7 @@ export class Hub {
       new NodeLifecycleController(deps, liveness),
       new ReplicaSetController(deps),
       new DeploymentController(deps),
+      new DaemonSetController(deps),
       new JobController(deps),
       new CronJobController(deps, new MinuteAlarm(clock)),
       new PriorityClassController(deps),

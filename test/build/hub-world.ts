@@ -6,6 +6,7 @@ import { createAdmission } from '../../hub/admission.ts';
 import { Autoscaler } from '../../hub/controllers/autoscaler.ts';
 import { CronJobController } from '../../hub/controllers/cron-job.ts';
 import { CustomResources } from '../../hub/controllers/custom-resources.ts';
+import { DaemonSetController } from '../../hub/controllers/daemon-set.ts';
 import { DeploymentController } from '../../hub/controllers/deployment.ts';
 import { DisruptionController } from '../../hub/controllers/disruption.ts';
 import { GarbageController } from '../../hub/controllers/garbage.ts';
@@ -84,6 +85,7 @@ export class HubWorld {
       this.fleet,
       new NamespaceController(deps, 'CA', () => custom.stored()),
       new DeploymentController(deps),
+      new DaemonSetController(deps),
       new DisruptionController(deps, scales),
       new Autoscaler(deps, scales, usageSource(this.telemetry)),
       new ReplicaSetController(deps),
