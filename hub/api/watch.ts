@@ -42,7 +42,7 @@ export async function watch(
   });
   const refused = begin(context, target, options, stream);
   if (refused !== undefined) {
-    sink.write(`${JSON.stringify({ type: 'ERROR', object: refused })}\n`);
+    sink.write([`${JSON.stringify({ type: 'ERROR', object: refused })}\n`], () => undefined);
     sink.end();
     return STREAMED;
   }

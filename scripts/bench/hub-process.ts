@@ -1,13 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const MAIN = fileURLToPath(new URL('../../hub/main.ts', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../dist/hub.js', import.meta.url));
 const START_MS = 60_000;
+/** Of `/proc/PID/stat`, on every Linux that Node runs on. */
+const TICK_MS = 10;
 
-/** A hub of its own process and directory on loopback, without devices. */
+/** A hub of its own process and directory on loopback, without devices: the built one, as it is shipped. */
 export class HubProcess {
   readonly #child: ChildProcess;
   readonly #directory: string;
@@ -17,11 +19,12 @@ export class HubProcess {
     this.#directory = directory;
   }
 
-  /** Resolves once it is ready; rejects with the end of its log when it is not. */
-  static async start(): Promise<HubProcess> {
+  /** Resolves once it is ready; rejects with the end of its log when it is not. `nodeFlags` are Node's own, such as --cpu-prof. */
+  static async start(nodeFlags: readonly string[] = []): Promise<HubProcess> {
+    if (!existsSync(MAIN)) throw new Error('build first: npm run build');
     const directory = mkdtempSync(join(tmpdir(), 'bench-hub-'));
     const flags = ['--data-dir', directory, '--bind', '127.0.0.1', '--api-port', '0', '--mqtt-port', '0'];
-    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...flags], {
+    const child = spawn(process.execPath, [...nodeFlags, MAIN, ...flags], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const hub = new HubProcess(child, directory);
@@ -57,6 +60,14 @@ export class HubProcess {
   /** Largest resident memory since the last `resetPeak`, in bytes. */
   get peakBytes(): number {
     return this.#status('VmHWM');
+  }
+
+  /** Processor time of all its threads so far, user and system, in ms: steps of 10. */
+  get cpuMs(): number {
+    const text = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8');
+    // The name before may hold anything, blanks and brackets too.
+    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
   }
 
   resetPeak(): void {
