@@ -65,6 +65,10 @@ export class EventEncoder {
   readonly #events = new Map<WatchEvent['type'], WatchEvent>();
   readonly #lines = new Map<WatchEvent, string>();
   #chars = 0;
+  #batch: { readonly lines: readonly string[]; readonly bytes: Uint8Array } = {
+    lines: [],
+    bytes: Buffer.alloc(0),
+  };
 
   /** The event a watcher sees of a change, the same one for all who see it alike; undefined when it sees none. */
   eventOf(change: Change, namespace: string, filter: Filter | undefined): WatchEvent | undefined {
@@ -92,6 +96,14 @@ export class EventEncoder {
       this.#chars -= length;
     }
     return line;
+  }
+
+  /** The bytes of these lines; watchers who are equally far share them, so that a thousand of them hold one copy. */
+  joined(lines: readonly string[]): Uint8Array {
+    const { lines: known } = this.#batch;
+    if (known.length !== lines.length || !lines.every((line, i) => line === known[i]))
+      this.#batch = { lines, bytes: Buffer.from(lines.join('')) };
+    return this.#batch.bytes;
   }
 
   /** A Table of one row, or metadata only; `headed` for the first Table of a watch. */

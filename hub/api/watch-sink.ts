@@ -14,12 +14,15 @@ export interface WatchSink {
   destroy(): void;
 }
 
-/** A response's body, one line for each event; its head goes out at once. */
-export function bodySink(response: ServerResponse): WatchSink {
+/** A response's body, one line for each event; its head goes out at once. `joined` makes bytes of lines. */
+export function bodySink(
+  response: ServerResponse,
+  joined: (lines: readonly string[]) => Uint8Array,
+): WatchSink {
   response.writeHead(200, { 'Content-Type': 'application/json', 'Cache-Control': 'no-cache, private' });
   response.flushHeaders();
   return {
-    write: (lines, taken) => void response.write(lines.join(''), whenSent(taken)),
+    write: (lines, taken) => void response.write(joined(lines), whenSent(taken)),
     end: () => void response.end(),
     destroy: () => void response.destroy(),
   };

@@ -61,7 +61,8 @@ export async function watch(
 const PROTOCOLS = ['', 'base64.binary.k8s.io', 'binary.k8s.io'];
 
 async function sinkOf(context: ApiContext, exchange: Exchange): Promise<WatchSink> {
-  if (exchange.upgrade === undefined) return bodySink(exchange.response);
+  if (exchange.upgrade === undefined)
+    return bodySink(exchange.response, (lines) => context.encoder.joined(lines));
   return socketSink((await acceptWebSocket(exchange, PROTOCOLS, context.clock)).socket);
 }
 
