@@ -53,7 +53,7 @@ export function bookmark(spec: KindSpec, revision: number, as: string, initialEn
 }
 
 /** Text of events that is kept for watchers who are a little behind the first; in characters. */
-const KEPT_CHARS = 1024 * 1024;
+const KEPT_CHARS = 256 * 1024;
 
 /**
  * Makes events and writes them as lines, once for all watchers: the store tells all of them one change in one go, and a thousand
