@@ -11,9 +11,6 @@ const LARGE_BYTES = 64 * 1024;
 /** From here on an answer is worth compressing; the same bound as in Kubernetes. */
 const GZIP_BYTES = 128 * 1024;
 const MAX_DRAINED_BYTES = 32 * 1024 * 1024;
-const ZIPPED = { 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' };
-/** A client that takes nothing of a large answer for this long is cut off. */
-const STALL_MS = 60_000;
 
 /**
  * Writes an answer in the form the client accepts. Handlers have projected objects already (Table and so on). Resolves when the
@@ -26,7 +23,7 @@ export async function send(exchange: Exchange, answer: Answer): Promise<void> {
   for (const text of exchange.warnings) response.appendHeader('Warning', `299 - ${quoted(text)}`);
   const { code = 200, headers = {} } = answer;
   if ('text' in answer) {
-    write(exchange, code, answer.type, answer.text, headers);
+    shortest(exchange, code, answer.type, answer.text, headers);
     return;
   }
   const format = negotiate(exchange.request.headers.accept, ANY)?.format ?? 'json';
@@ -37,11 +34,27 @@ export async function send(exchange: Exchange, answer: Answer): Promise<void> {
   }
   const object = 'list' in answer ? whole(answer.list) : answer.object;
   const text = format === 'yaml' ? toYaml(object) : `${JSON.stringify(object)}\n`;
-  if (text.length > GZIP_BYTES && takesGzip(exchange)) compressed(exchange, code, type, text, headers);
-  else write(exchange, code, type, text, headers);
+  shortest(exchange, code, type, text, headers);
+}
+
+type Body = string | Uint8Array;
+type Headers = Readonly<Record<string, string>>;
+
+/** Writes a large body compressed for those who read that, everything else as it is. */
+function shortest(exchange: Exchange, code: number, type: string, body: Body, headers: Headers): void {
+  if (body.length > GZIP_BYTES && takesGzip(exchange)) compressed(exchange, code, type, body, headers);
+  else write(exchange, code, type, body, headers);
 }
 
 const whole = ({ head, field, items }: ListDocument): object => ({ ...head, [field]: [...items] });
+
+/** The headers of a compressed answer, beside its own. */
+function zipped({ Vary }: Headers): Headers {
+  return {
+    'Content-Encoding': 'gzip',
+    Vary: Vary === undefined ? 'Accept-Encoding' : `${Vary}, Accept-Encoding`,
+  };
+}
 
 /** A short list goes out as any other answer, a long one while it is made. */
 async function writeList(
@@ -49,22 +62,22 @@ async function writeList(
   code: number,
   type: string,
   parts: Generator<string, void>,
-  headers: Readonly<Record<string, string>>,
+  headers: Headers,
 ): Promise<void> {
   const { text, whole: isWhole } = gathered(parts, GZIP_BYTES);
   if (isWhole) {
     write(exchange, code, type, text, headers);
     return;
   }
-  const zipped = takesGzip(exchange);
-  exchange.response.setTimeout(STALL_MS);
+  const isZipped = takesGzip(exchange);
+  exchange.response.setTimeout(exchange.stallMs);
   exchange.response.writeHead(code, {
     'Cache-Control': 'no-cache, private',
     'Content-Type': type,
     ...headers,
-    ...(zipped ? ZIPPED : {}),
+    ...(isZipped ? zipped(headers) : {}),
   });
-  await stream(exchange, followedBy(text, parts), zipped);
+  await stream(exchange, followedBy(text, parts), isZipped);
 }
 
 function* followedBy(first: string, rest: Iterable<string>): Generator<string, void> {
@@ -83,17 +96,11 @@ function takesGzip({ method, request }: Exchange): boolean {
 }
 
 /** Compresses off the main thread, quickly rather than well, and writes then; sends it plainly should that fail. */
-function compressed(
-  exchange: Exchange,
-  code: number,
-  type: string,
-  text: string,
-  headers: Readonly<Record<string, string>>,
-): void {
+function compressed(exchange: Exchange, code: number, type: string, text: Body, headers: Headers): void {
   gzip(text, { level: constants.Z_BEST_SPEED }, (error, bytes) => {
     if (exchange.response.destroyed || exchange.response.headersSent) return;
     if (error !== null) write(exchange, code, type, text, headers);
-    else write(exchange, code, type, bytes, { ...headers, ...ZIPPED });
+    else write(exchange, code, type, bytes, { ...headers, ...zipped(headers) });
   });
 }
 
@@ -131,17 +138,11 @@ export function successStatus(details?: Status['details']): object {
   };
 }
 
-function write(
-  exchange: Exchange,
-  code: number,
-  type: string,
-  body: string | Uint8Array,
-  headers: Readonly<Record<string, string>>,
-): void {
+function write(exchange: Exchange, code: number, type: string, body: Body, headers: Headers): void {
   const { response } = exchange;
   const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
   // Node forgets this again once the answer is out.
-  if (length > LARGE_BYTES) response.setTimeout(STALL_MS);
+  if (length > LARGE_BYTES) response.setTimeout(exchange.stallMs);
   response.writeHead(code, {
     'Cache-Control': 'no-cache, private',
     'Content-Type': type,

@@ -22,7 +22,7 @@ const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io';
 
 /** Measures one hub on real files below the system's temporary directory; client and hub share the machine. */
 export const benchApiLoad: Bench = async (report, { quick }) => {
-  const hub = await HubProcess.start();
+  const hub = await HubProcess.start({ bundled: true });
   const clients = await Promise.all(Array.from({ length: CLIENTS }, () => BenchApi.open(hub.kubeconfig)));
   const [client] = clients;
   try {

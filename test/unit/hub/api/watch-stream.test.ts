@@ -1,6 +1,8 @@
+/** Watches against a clock that is told to move: the bookmark of every minute, and readers that do not read. */
 import * as assert from 'uvu/assert';
 import type { StorePort } from '../../../../hub/api/ports.ts';
 import { EventEncoder } from '../../../../hub/api/watch-events.ts';
+import type { WatchSink } from '../../../../hub/api/watch-sink.ts';
 import { WatchStream } from '../../../../hub/api/watch-stream.ts';
 import type { Change } from '../../../../hub/cluster.ts';
 import { createLogger } from '../../../../kit/logger.ts';
@@ -9,175 +11,231 @@ import type { KubeObject } from '../../../../protocol/kinds/meta.ts';
 import { ManualClock } from '../../../fakes/manual-clock.ts';
 import { spec } from '../../../spec.ts';
 
-/** A watch of ConfigMaps whose client takes nothing until it is told to. */
-class World {
-  readonly clock = new ManualClock();
-  readonly batches: (readonly string[])[] = [];
-  ended = false;
-  destroyed = false;
-  readonly stream: WatchStream;
-  #revision = 10;
-  #listener: (change: Change) => void = () => undefined;
-  #taken: () => void = () => undefined;
+/** A reader that can be told to stop reading. */
+class Reader implements WatchSink {
+  readonly lines: { type: string; object: { kind: string; metadata: Record<string, unknown> } }[] = [];
+  isReading = true;
+  fate = 'open';
+  /** How many lines came at a time. */
+  readonly batches: number[] = [];
+  #taken: (() => void) | undefined;
 
-  constructor() {
-    const store = {
-      revision: this.#revision,
-      watch: (_kind: string, _from: number, listener: (change: Change) => void) => {
-        this.#listener = listener;
-        return () => undefined;
-      },
-    } as Partial<StorePort> as StorePort;
-    const log = createLogger('error', { write: () => undefined });
-    this.stream = new WatchStream({
-      spec: configMapKind,
-      namespace: '',
-      filter: undefined,
-      bookmarks: true,
-      markInitialEnd: false,
-      projection: { as: 'object', include: 'None' },
-      context: { store, encoder: new EventEncoder(), clock: this.clock, log },
-      sink: {
-        write: (lines, taken) => {
-          this.batches.push(lines);
-          this.#taken = taken;
-        },
-        end: () => {
-          this.ended = true;
-        },
-        destroy: () => {
-          this.destroyed = true;
-        },
-      },
-    });
+  write(lines: readonly string[], taken: () => void): void {
+    this.lines.push(...lines.map((line) => JSON.parse(line)));
+    this.batches.push(lines.length);
+    if (this.isReading) queueMicrotask(taken);
+    else this.#taken = taken;
   }
 
-  change(count: number, text = ''): void {
-    for (let i = 0; i < count; i++) {
-      this.#revision++;
-      this.#listener({
-        type: 'modified',
-        kind: 'ConfigMap',
-        revision: this.#revision,
-        object: map(this.#revision, text),
-      });
-    }
+  end(): void {
+    this.fate = 'ended';
   }
 
-  take(): void {
-    this.#taken();
+  destroy(): void {
+    this.fate = 'cut';
   }
 
-  /** Versions told so far, batch by batch. */
-  get told(): number[][] {
-    return this.batches.map((lines) =>
-      lines.map((line) =>
-        Number((JSON.parse(line) as { object: KubeObject }).object.metadata.resourceVersion),
-      ),
-    );
+  readOn(): void {
+    this.isReading = true;
+    this.takeOne();
+  }
+
+  /** Takes what it was sent last, and no more. */
+  takeOne(): void {
+    const taken = this.#taken;
+    this.#taken = undefined;
+    taken?.();
   }
 }
 
-function map(revision: number, text: string): KubeObject {
-  const metadata = {
-    name: 'a',
-    namespace: 'n',
-    uid: 'u',
-    creationTimestamp: '',
-    resourceVersion: String(revision),
+function world(options: { bookmarks?: boolean; markInitialEnd?: boolean } = {}) {
+  const clock = new ManualClock();
+  const complaints: string[] = [];
+  const reader = new Reader();
+  let listener: ((change: Change) => void) | undefined;
+  const state = { revision: 1 };
+  const store = {
+    get revision() {
+      return state.revision;
+    },
+    watch: (_kind: string, _from: number, told: (change: Change) => void) => {
+      listener = told;
+      return () => {
+        listener = undefined;
+      };
+    },
+  } as Pick<StorePort, 'revision' | 'watch'> as StorePort;
+  const stream = new WatchStream({
+    spec: configMapKind,
+    namespace: '',
+    filter: undefined,
+    sink: reader,
+    bookmarks: options.bookmarks ?? false,
+    markInitialEnd: options.markInitialEnd ?? false,
+    projection: { as: 'object', include: 'Object' },
+    context: {
+      store,
+      encoder: new EventEncoder(),
+      clock,
+      log: createLogger('warn', { write: (line) => void complaints.push(line) }),
+    },
+  });
+  const change = (): void => {
+    const version = String(++state.revision);
+    const change: Change = {
+      type: 'added',
+      kind: 'ConfigMap',
+      object: map(version),
+      revision: state.revision,
+    };
+    listener?.(change);
   };
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, ...{ data: { text } } };
+  return { clock, reader, stream, change, state, complaints, isWatching: () => listener !== undefined };
 }
 
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const map = (resourceVersion: string): KubeObject => ({
+  apiVersion: 'v1',
+  kind: 'ConfigMap',
+  metadata: { name: `m${resourceVersion}`, uid: 'u', resourceVersion, creationTimestamp: '' },
+});
 
 spec('WatchStream', (it) => {
-  it('sends changes of one instant together, and the next once these are taken', async () => {
-    const world = new World();
-    world.stream.begin(10, []);
-    world.change(3);
-    assert.equal(world.told, []);
-    await settled();
-    world.change(2);
-    await settled();
-    assert.equal(world.told, [[11, 12, 13]]);
-    world.take();
-    assert.equal(world.told, [
-      [11, 12, 13],
-      [14, 15],
-    ]);
+  it('sends a bookmark a minute, of the newest version there is', async () => {
+    const { clock, reader, stream, state } = world({ bookmarks: true });
+    stream.begin(1, []);
+    await clock.advance(59_000);
+    assert.equal(reader.lines, []);
+    state.revision = 7;
+    await clock.advance(1_000);
+    const object = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { resourceVersion: '7' } };
+    assert.equal(reader.lines, [{ type: 'BOOKMARK', object }]);
+    state.revision = 9;
+    await clock.advance(120_000);
+    assert.equal(
+      reader.lines.map((line) => line.object.metadata['resourceVersion']),
+      ['7', '9', '9'],
+    );
   });
 
-  it('sends the state first, in batches that are not large', async () => {
-    const world = new World();
-    world.stream.begin(10, [
-      map(1, 'x'.repeat(10_000)),
-      map(2, 'x'.repeat(10_000)),
-      map(3, 'x'.repeat(100_000)),
-      map(4, ''),
-    ]);
-    world.change(1);
-    await settled();
-    for (let i = 0; i < 3; i++) world.take();
-    assert.equal(world.told, [[1, 2], [3], [4, 11]]);
+  it('sends none to those who did not ask', async () => {
+    const { clock, reader, stream } = world();
+    stream.begin(1, []);
+    await clock.advance(600_000);
+    assert.equal(reader.lines, []);
+    assert.is(clock.pending, 0);
   });
 
-  it('cuts a reader that takes nothing for a minute while more waits', async () => {
-    const world = new World();
-    world.stream.begin(10, []);
-    world.change(1);
-    await settled();
-    await world.clock.advance(120_000);
-    assert.not.ok(world.destroyed, 'nothing waits');
-    world.change(1);
-    await world.clock.advance(59_000);
-    assert.not.ok(world.destroyed);
-    await world.clock.advance(2_000);
-    assert.ok(world.destroyed);
-    assert.is(world.batches.length, 1);
+  it('sends no bookmark past events that wait, but the next one after they are taken', async () => {
+    const { clock, reader, stream, change } = world({ bookmarks: true });
+    stream.begin(1, []);
+    await clock.advance(30_000);
+    reader.isReading = false;
+    change();
+    change();
+    await clock.advance(0);
+    change();
+    await clock.advance(30_000);
+    assert.equal(
+      reader.lines.map((line) => line.type),
+      ['ADDED', 'ADDED'],
+    );
+    reader.readOn();
+    await clock.advance(60_000);
+    assert.equal(
+      reader.lines.map((line) => `${line.type} ${line.object.metadata['resourceVersion']}`),
+      ['ADDED 2', 'ADDED 3', 'ADDED 4', 'BOOKMARK 4'],
+    );
   });
 
-  it('lets a reader be slow that takes something', async () => {
-    const world = new World();
-    world.stream.begin(10, []);
-    for (let minute = 0; minute < 5; minute++) {
-      world.change(10, 'x'.repeat(9_000));
-      await settled();
-      await world.clock.advance(50_000);
-      world.take();
+  it('marks the end of the initial state once, after it', async () => {
+    const { clock, reader, stream } = world({ bookmarks: true, markInitialEnd: true });
+    stream.begin(5, [map('3'), map('4')]);
+    await clock.advance(1_000);
+    assert.equal(
+      reader.lines.map((line) => line.type),
+      ['ADDED', 'ADDED', 'BOOKMARK'],
+    );
+    assert.equal(reader.lines[2]?.object.metadata, {
+      resourceVersion: '5',
+      annotations: { 'k8s.io/initial-events-end': 'true' },
+    });
+  });
+
+  it('cuts a reader that takes nothing for a minute while something waits', async () => {
+    const { clock, reader, stream, change, complaints, isWatching } = world({ bookmarks: true });
+    stream.begin(1, []);
+    reader.isReading = false;
+    change();
+    await clock.advance(90_000);
+    change();
+    await clock.advance(59_999);
+    assert.is(reader.fate, 'open', 'nothing waited at first');
+    await clock.advance(1);
+    assert.is(reader.fate, 'cut');
+    assert.not.ok(isWatching());
+    assert.is(clock.pending, 0, 'no timer is left');
+    assert.is(complaints.length, 1);
+    assert.match(complaints[0] ?? '', 'watch cut off');
+  });
+
+  it('gives a reader a new minute whenever it takes something', async () => {
+    const { clock, reader, stream, change } = world();
+    stream.begin(1, []);
+    reader.isReading = false;
+    for (let i = 0; i < 5; i++) {
+      change();
+      await clock.advance(50_000);
+      reader.takeOne();
     }
-    assert.not.ok(world.destroyed);
+    reader.readOn();
+    await clock.advance(600_000);
+    assert.equal([reader.fate, reader.lines.length], ['open', 5]);
   });
 
-  it('cuts a reader for whom more than 10,000 events wait', async () => {
-    const world = new World();
-    world.stream.begin(10, []);
-    world.change(1);
-    await settled();
-    world.change(10_000);
-    assert.not.ok(world.destroyed);
-    world.change(1);
-    assert.ok(world.destroyed);
+  it('never cuts a reader to whom nothing is said', async () => {
+    const { clock, reader, stream } = world({ bookmarks: true });
+    stream.begin(1, []);
+    await clock.advance(24 * 3_600_000);
+    assert.equal([reader.fate, reader.lines.length], ['open', 24 * 60]);
   });
 
-  it('tells a bookmark every minute, but never before what came earlier', async () => {
-    const world = new World();
-    world.stream.begin(10, []);
-    await world.clock.advance(60_000);
-    assert.match(world.batches[0]?.[0] ?? '', '"type":"BOOKMARK"');
-    world.change(1);
-    await settled();
-    await world.clock.advance(60_000);
-    assert.is(world.batches.length, 1, 'the first is not taken yet');
+  it('cuts at once when too much waits', () => {
+    const { reader, stream, change, isWatching } = world();
+    stream.begin(1, []);
+    reader.isReading = false;
+    for (let i = 0; i < 10_002; i++) change();
+    assert.is(reader.fate, 'cut');
+    assert.not.ok(isWatching());
   });
 
-  it('writes nothing after its end', async () => {
-    const world = new World();
-    world.stream.begin(10, []);
-    world.change(1);
-    world.stream.end();
-    await settled();
-    assert.equal(world.batches, []);
-    assert.ok(world.ended);
+  it('writes nothing after its end, and leaves no timer', async () => {
+    const { clock, reader, stream, change } = world({ bookmarks: true });
+    stream.begin(1, []);
+    stream.end();
+    change();
+    await clock.advance(600_000);
+    assert.equal([reader.fate, reader.lines.length, clock.pending], ['ended', 0, 0]);
+  });
+
+  it('sends changes of one instant together, and the next once these are taken', async () => {
+    const { clock, reader, stream, change } = world();
+    stream.begin(1, []);
+    reader.isReading = false;
+    for (let i = 0; i < 3; i++) change();
+    assert.equal(reader.batches, []);
+    await clock.advance(0);
+    for (let i = 0; i < 2; i++) change();
+    await clock.advance(0);
+    assert.equal(reader.batches, [3]);
+    reader.takeOne();
+    assert.equal(reader.batches, [3, 2]);
+  });
+
+  it('sends batches that are not large, the state first', async () => {
+    const { clock, reader, stream, change } = world();
+    stream.begin(1, [map('x'.repeat(6_000)), map('y'.repeat(6_000)), map('z'.repeat(100_000)), map('5')]);
+    change();
+    await clock.advance(0);
+    assert.equal(reader.batches, [2, 1, 2]);
   });
 });
