@@ -13,16 +13,24 @@ import type { BrokerAddress } from './broker/device-link.ts';
 import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
+import { MinuteAlarm } from './controllers/alarm.ts';
+import { Autoscaler } from './controllers/autoscaler.ts';
+import { CronJobController } from './controllers/cron-job.ts';
 import { CustomResources } from './controllers/custom-resources.ts';
 import { DeploymentController } from './controllers/deployment.ts';
+import { DisruptionController } from './controllers/disruption.ts';
 import { GarbageController } from './controllers/garbage.ts';
+import { JobController } from './controllers/job.ts';
 import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
+import { PriorityClassController } from './controllers/priority-classes.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
+import { ResourceQuotaController } from './controllers/resource-quota.ts';
+import { ScaleTargets } from './controllers/scale-targets.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Liveness } from './fleet/liveness.ts';
-import { liveSource, telemetryPort } from './live-source.ts';
+import { liveSource, telemetryPort, usageSource } from './live-source.ts';
 import type { Loop, LoopDeps } from './loop.ts';
 import { refusedMetrics, storeMetrics } from './metrics.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
@@ -117,6 +125,7 @@ export class Hub {
     });
     const custom = new CustomResources(deps, store, kinds);
     const servedKinds = allKinds(() => custom.served());
+    const scales = new ScaleTargets(deps, servedKinds);
     this.#run([
       custom,
       new NamespaceController(deps, authority.caPem, () => custom.stored()),
@@ -124,6 +133,15 @@ export class Hub {
       new NodeLifecycleController(deps, liveness),
       new ReplicaSetController(deps),
       new DeploymentController(deps),
+      new JobController(deps),
+      new CronJobController(deps, new MinuteAlarm(clock)),
+      new PriorityClassController(deps),
+      new ResourceQuotaController(
+        deps,
+        allKinds(() => custom.stored()),
+      ),
+      new DisruptionController(deps, scales),
+      new Autoscaler(deps, scales, usageSource(telemetry)),
       ...people.loops(deps),
       new Scheduler(deps, liveSource(telemetry)),
       fleet,

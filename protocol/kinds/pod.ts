@@ -24,6 +24,7 @@ export interface PodSpec {
   schedulerName?: string;
   priority?: number;
   priorityClassName?: string;
+  preemptionPolicy?: 'PreemptLowerPriority' | 'Never';
   hostNetwork?: boolean;
   hostPID?: boolean;
   hostIPC?: boolean;

@@ -9,6 +9,7 @@ import type {
   EventReport,
   Item,
   NodeFacts,
+  PodUsage,
   Report,
   Telemetry,
 } from '../../protocol/wire/messages.ts';
@@ -75,6 +76,8 @@ export class MemoryDevice {
   gen = 0;
   /** Busy share of its CPU, 0..1. */
   cpuRatio = 0.05;
+  /** Use of the pods it runs, by uid; undefined tells nothing of pods. */
+  useOf: ((uid: string) => PodUsage) | undefined;
   onFrame: ((stream: string, frame: Uint8Array) => void) | undefined;
   refusals = 0;
   acks: { boot: string; seq: number }[] = [];
@@ -92,6 +95,27 @@ export class MemoryDevice {
     this.#link = link;
     this.#clock = clock;
     this.#facts = { ...FACTS, ...facts };
+  }
+
+  /** The only container of a pod ends; the device says so now, or once it is connected again. */
+  end(uid: string, exitCode = 0): void {
+    const status = this.running.get(uid);
+    if (status === undefined) throw new Error(`${this.name} does not run ${uid}`);
+    const finishedAt = `${new Date(this.#clock.nowMs()).toISOString().slice(0, 19)}Z`;
+    this.running.set(uid, {
+      ...status,
+      phase: exitCode === 0 ? 'Succeeded' : 'Failed',
+      conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: finishedAt }],
+      containerStatuses: (status.containerStatuses ?? []).map((c) => ({
+        ...c,
+        ready: false,
+        state: { terminated: { exitCode, finishedAt } },
+      })),
+    });
+    const held = [...this.held.values()].find(
+      (item) => item.kind === 'pod' && item.body.metadata.uid === uid,
+    );
+    if (held?.kind === 'pod') this.say({ t: 'status', ...this.head(), pods: [this.#podReport(held.body)] });
   }
 
   /** Boots or reconnects. A new boot has a new id and starts its cached pods. */
@@ -269,6 +293,7 @@ export class MemoryDevice {
     const time = new Date(this.#clock.nowMs()).toISOString();
     this.running.set(uid, {
       phase: 'Running',
+      startTime: time,
       podIP: `10.42.0.${this.starts}`,
       conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: time }],
       containerStatuses: pod.spec.containers.map((c) => ({
@@ -297,12 +322,18 @@ export class MemoryDevice {
 
   #heartbeat(): void {
     if (!this.#online) return;
+    const { useOf } = this;
     this.#link.heartbeat(this.name, {
       windowMs: HEARTBEAT_MS,
       cpuRatio: this.cpuRatio,
       memoryUsedBytes: 200 * 2 ** 20,
       memoryTotalBytes: this.#facts.memoryBytes,
       diskRatio: 0.2,
+      ...(useOf === undefined
+        ? {}
+        : {
+            pods: Object.fromEntries([...this.running.keys()].map((uid) => [uid.slice(0, 8), useOf(uid)])),
+          }),
     });
     this.#beat = this.#clock.after(HEARTBEAT_MS, () => this.#heartbeat());
   }

@@ -105,4 +105,17 @@ spec('judgePodReport', (it) => {
     assert.ok(verdict.status.conditions?.some((c) => c.type === 'PodScheduled'));
     assert.is(judgePodReport('n1', report(), { ...object, status: verdict.status }).do, 'nothing');
   });
+
+  it('keeps why the pod is to go, whatever the device says of it', () => {
+    const before = pod('p', { node: 'n1', ready: false });
+    const target = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI' } as const;
+    const conditions = [...(before.status?.conditions ?? []), target];
+    const evicted = { ...before, status: { ...before.status, conditions } };
+    const verdict = judgePodReport('n1', report(), evicted);
+    if (verdict.do !== 'write') throw new Error(verdict.do);
+    assert.equal(
+      verdict.status.conditions?.find((c) => c.type === 'DisruptionTarget'),
+      target,
+    );
+  });
 });
