@@ -73,7 +73,7 @@ export class ReplicaSetController implements Loop {
     const { namespace, name } = splitKey(key);
     const rs = view.get('ReplicaSet', namespace, name);
     if (rs === undefined) return;
-    const orphans = view.list('Pod', namespace).filter((pod) => controllerUid(pod) === undefined);
+    const orphans = view.ownedBy('Pod', '').filter((pod) => pod.metadata.namespace === namespace);
     const owned = view.ownedBy('Pod', rs.metadata.uid);
     const surroundings = { related: this.#related(rs, owned), nowMs: clock.nowMs() };
     const plan = planReplicas(rs, owned, orphans, surroundings);
