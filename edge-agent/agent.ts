@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { arch, cpus, hostname, platform, release } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { sleep, systemClock, type Timer, toTime } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
@@ -141,6 +141,8 @@ export class Agent {
       profile: () => this.#profile,
       engine: () => ({ isReady: this.#pods?.engineReady ?? false, version: this.#engineVersion }),
       nowTime: () => toTime(this.#opened.clock.nowMs()),
+      removedVolumes: () => this.#pods?.removedVolumes ?? [],
+      dataDir: resolve(this.#options.dataDir),
     });
   }
 
@@ -161,6 +163,7 @@ export class Agent {
           this.#outbox.putEvent(event);
           this.#link.outboxChanged();
         },
+        onVolumes: () => this.#refreshFacts(),
       },
       node: {
         nodeName: this.#nodeName(),

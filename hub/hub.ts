@@ -17,7 +17,9 @@ import { DeploymentController } from './controllers/deployment.ts';
 import { GarbageController } from './controllers/garbage.ts';
 import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
+import { PersistentVolumeController } from './controllers/persistent-volumes.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
+import { VolumeBinder } from './controllers/volume-binder.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Liveness } from './fleet/liveness.ts';
@@ -104,8 +106,10 @@ export class Hub {
     const telemetry = new TelemetryView(clock);
     const liveness = new Liveness({ clock });
     this.#stops.push(() => liveness.stop());
+    const volumes = new PersistentVolumeController(deps);
     const fleet = new Fleet({
       ...deps,
+      volumes,
       link,
       liveness,
       telemetry,
@@ -124,7 +128,8 @@ export class Hub {
       new ReplicaSetController(deps),
       new DeploymentController(deps),
       ...people.loops(deps),
-      new Scheduler(deps, liveSource(telemetry)),
+      volumes,
+      new Scheduler(deps, liveSource(telemetry), new VolumeBinder(deps)),
       fleet,
     ]);
 

@@ -8,6 +8,7 @@ import { kinds } from '../protocol/kinds/index.ts';
 import type { KubeObject } from '../protocol/kinds/meta.ts';
 import type { Pod } from '../protocol/kinds/pod.ts';
 import { ADMIT_DEFAULTS, admitPod } from './decide/admit-pod.ts';
+import { admitStorage } from './decide/volumes/admit-storage.ts';
 import { type Authority, openAuthority } from './pki/authority.ts';
 import { Store } from './store/store.ts';
 import type { NewestObject } from './store/store-options.ts';
@@ -47,9 +48,11 @@ export async function openState(options: StateOptions): Promise<State> {
       shards: STORE_SHARDS,
       log: room,
     });
-    const admit = (object: KubeObject, newest: NewestObject): void =>
+    const admit = (object: KubeObject, newest: NewestObject): void => {
       admitted(object, newest, tolerationSeconds);
-    const store = await Store.open({ kinds, map, entries, clock, log: room, admit });
+      admitStorage(object, () => store.list('StorageClass'));
+    };
+    const store: Store = await Store.open({ kinds, map, entries, clock, log: room, admit });
     const close = async (): Promise<void> => {
       await store.close();
       lock.release();

@@ -102,12 +102,14 @@ export interface DesiredState {
   readonly node: NodeItem | undefined;
 }
 
-/** Where reports go. Both are called synchronously and must not throw. */
+/** Where reports go. All are called synchronously and must not throw. */
 export interface PodSinks {
   /** The newest state of a pod; called only when it differs from the last one. */
   readonly onStatus: (report: PodReport) => void;
   /** Something for people; a repetition has the same `id` and a higher `count`. */
   readonly onEvent: (event: EventReport) => void;
+  /** `PodManager.removedVolumes` changed. */
+  readonly onVolumes?: () => void;
 }
 
 /** A container of a pod for logs, exec and attach. `previousId` is the one before, while the engine still has it. */

@@ -16,6 +16,9 @@ export interface FactsKeeperOptions {
   nodeName(): string;
   profile(): Profile;
   engine(): { readonly isReady: boolean; readonly version: string };
+  /** Volumes the hub asked to remove that are gone. */
+  removedVolumes(): readonly string[];
+  readonly dataDir: string;
   /** RFC 3339 time of now, for transitions of conditions. */
   nowTime(): string;
 }
@@ -59,7 +62,8 @@ export class FactsKeeper {
     const profile = o.profile();
     const engine = o.engine();
     const pressure = readPressure(o.files, o.diskPath, engine.isReady);
-    return collectFacts(o.files, {
+    const removedVolumes = o.removedVolumes();
+    const facts = collectFacts(o.files, {
       nodeName: o.nodeName(),
       profile,
       agentVersion: o.agentVersion,
@@ -73,5 +77,6 @@ export class FactsKeeper {
       conditions: judgeConditions(pressure, profile, before, o.nowTime()),
       inventory: this.#inventory,
     });
+    return { ...facts, dataDir: o.dataDir, ...(removedVolumes.length > 0 ? { removedVolumes } : {}) };
   }
 }

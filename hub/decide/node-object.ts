@@ -3,6 +3,7 @@ import type { Node, NodeStatus } from '../../protocol/kinds/node.ts';
 import { formatBytes, formatCpu } from '../../protocol/quantity.ts';
 import type { NodeFacts } from '../../protocol/wire/messages.ts';
 import type { Moment } from './moment.ts';
+import { DATA_DIR } from './volumes/provision.ts';
 
 /** Where a restarted hub finds how long the device may be silent before it has heard it again. */
 export const LEASE_MS = 'coxswain.dev/lease-ms';
@@ -22,7 +23,10 @@ export function nodeLabels(name: string, facts: NodeFacts): Record<string, strin
 
 /** Annotations the fleet keeps on a node. */
 export function nodeAnnotations(facts: NodeFacts): Record<string, string> {
-  return { [LEASE_MS]: String(facts.leaseMs) };
+  return {
+    [LEASE_MS]: String(facts.leaseMs),
+    ...(facts.dataDir === undefined ? {} : { [DATA_DIR]: facts.dataDir }),
+  };
 }
 
 /** Status as the facts give it; conditions of other writers and times of unchanged conditions are kept from `before`. */

@@ -1,7 +1,8 @@
+import type { NodeSelectorTerm } from '../../protocol/kinds/node.ts';
 import type { Filter, Refusal } from './filters/filter.ts';
 import { hasCpuHeadroom, liveMemory } from './filters/live-headroom.ts';
 import { ready, schedulable, taints } from './filters/node-fitness.ts';
-import { nodeMatch } from './filters/node-match.ts';
+import { nodeMatch, termMatches } from './filters/node-match.ts';
 import { hostPorts, requests } from './filters/resources.ts';
 import type { NodeState, PodToPlace } from './node-state.ts';
 import { liveLoad, requestsFree } from './scores/live-load.ts';
@@ -28,6 +29,7 @@ export type Placement =
     }
   | { readonly ok: false; readonly reasons: readonly NodeRefusal[] };
 
+const VOLUME_CONFLICT: readonly Refusal[] = [{ reason: 'node(s) had volume node affinity conflict' }];
 const FILTERS: readonly Filter[] = [schedulable, ready, taints, nodeMatch, hostPorts, requests, liveMemory];
 
 const SCORES: readonly { readonly weight: number; readonly score: Score }[] = [
@@ -45,11 +47,16 @@ const TOTAL_WEIGHT = SCORES.reduce((sum, s) => sum + s.weight, 0);
  * Chooses the node for `pod`: those that every filter lets pass, of them those with live CPU headroom when there are any, of
  * them the best score; equal scores go by name. The order of `nodes` does not matter. Pure; never throws.
  */
-export function place(pod: PodToPlace, nodes: readonly NodeState[]): Placement {
+export function place(
+  pod: PodToPlace,
+  nodes: readonly NodeState[],
+  volumes: readonly (readonly NodeSelectorTerm[])[] = [],
+): Placement {
   const refused: NodeRefusal[] = [];
   const fit: NodeState[] = [];
   for (const node of nodes) {
-    const refusals = refusalsOf(pod, node);
+    const conflict = volumes.some((terms) => !terms.some((term) => termMatches(term, node)));
+    const refusals = conflict ? VOLUME_CONFLICT : refusalsOf(pod, node);
     if (refusals.length === 0) fit.push(node);
     else refused.push({ node: node.name, refusals });
   }

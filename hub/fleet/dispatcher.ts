@@ -2,10 +2,14 @@ import type { KeyedQueue } from '../../kit/keyed-queue.ts';
 import type { ConfigMap, Secret } from '../../protocol/kinds/core.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { Pod, PodSpec } from '../../protocol/kinds/pod.ts';
+import type { PersistentVolume, PersistentVolumeClaim } from '../../protocol/kinds/storage.ts';
 import { type Item, MAX_PACKET_BYTES } from '../../protocol/wire/messages.ts';
 import type { Change } from '../cluster.ts';
 import { assignment, itemOf, type PodReferences, podReferences } from '../decide/assignment.ts';
 import { indexOf, planDesired } from '../decide/desired-delta.ts';
+import { claimedVolumes, claimsOf } from '../decide/volumes/pod-volumes.ts';
+import { removalsByNode } from '../decide/volumes/volume-step.ts';
+import { nodeOfVolume } from '../decide/volumes/words.ts';
 import { type LoopDeps, loopQueue } from '../loop.ts';
 import type { DeviceLink } from './device-link.ts';
 import { generationFloor } from './refusals.ts';
@@ -35,6 +39,8 @@ export class Dispatcher {
   /** Objects of the view are frozen: their items never change. */
   readonly #items = new WeakMap<object, Item>();
   readonly #references = new WeakMap<PodSpec, PodReferences>();
+  /** Forgotten with every change of a volume. */
+  #removals: ReadonlyMap<string, readonly string[]> | undefined;
 
   constructor(deps: LoopDeps, link: DeviceLink, sessions: Sessions, identity: FleetIdentity) {
     this.#deps = deps;
@@ -68,6 +74,12 @@ export class Dispatcher {
       case 'Secret':
         this.#onReferenced(change as Change<Secret>, (r) => r.secrets);
         return;
+      case 'PersistentVolumeClaim':
+        this.#onClaim(change.object as PersistentVolumeClaim);
+        return;
+      case 'PersistentVolume':
+        this.#onVolume(change.object as PersistentVolume);
+        return;
     }
   }
 
@@ -99,6 +111,27 @@ export class Dispatcher {
     }
   }
 
+  #onClaim({ metadata: { namespace, name } }: PersistentVolumeClaim): void {
+    for (const { spec } of this.#deps.view.list('Pod', namespace)) {
+      if (spec.nodeName !== undefined && claimsOf(spec).some((use) => use.claim === name))
+        this.#queue.add(spec.nodeName);
+    }
+  }
+
+  #removalsOf(node: string): readonly string[] {
+    this.#removals ??= removalsByNode(this.#deps.view.list('PersistentVolume'));
+    return this.#removals.get(node) ?? [];
+  }
+
+  #onVolume(volume: PersistentVolume): void {
+    this.#removals = undefined;
+    const node = nodeOfVolume(volume);
+    if (node !== undefined) this.#queue.add(node);
+    const { namespace = '', name = '' } = volume.spec.claimRef ?? {};
+    const claim = this.#deps.view.get('PersistentVolumeClaim', namespace, name);
+    if (claim !== undefined) this.#onClaim(claim);
+  }
+
   async #dispatch(name: string): Promise<void> {
     const { view, log } = this.#deps;
     const session = this.#sessions.get(name);
@@ -109,6 +142,12 @@ export class Dispatcher {
     const wanted = assignment(node, view.podsOnNode(name), {
       configMap: (ns, n) => view.get('ConfigMap', ns, n),
       secret: (ns, n) => view.get('Secret', ns, n),
+      claims: (pod) =>
+        claimedVolumes(pod, {
+          claim: (ns, n) => view.get('PersistentVolumeClaim', ns, n),
+          volume: (n) => view.get('PersistentVolume', '', n),
+        }),
+      removeVolumes: (of) => this.#removalsOf(of),
       clusterCidr: this.#identity.clusterCidr,
       itemOf: (object) => this.#item(object),
     });

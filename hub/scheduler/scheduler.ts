@@ -10,6 +10,7 @@ import { isTerminal } from '../decide/pod-facts.ts';
 import { isApiError, keyOf, type Loop, type LoopDeps, momentOf, referenceTo } from '../loop.ts';
 import { ClusterState, type ReadLive } from './cluster-state.ts';
 import { SchedulingQueue, type Waiting } from './scheduling-queue.ts';
+import { anyVolume, type VolumeBinder } from './volume-binder.ts';
 
 /** What the scheduler needs to know of telemetry. */
 export interface LiveSource {
@@ -30,6 +31,7 @@ const SLICE_MS = 25;
 export class Scheduler implements Loop {
   readonly #deps: LoopDeps;
   readonly #source: LiveSource;
+  readonly #volumes: VolumeBinder;
   readonly #queue: SchedulingQueue;
   readonly #state: ClusterState;
   readonly #stops: (() => void)[] = [];
@@ -39,7 +41,8 @@ export class Scheduler implements Loop {
   #awake = false;
   #stopped = true;
 
-  constructor(deps: LoopDeps, live: LiveSource) {
+  constructor(deps: LoopDeps, live: LiveSource, volumes: VolumeBinder = anyVolume) {
+    this.#volumes = volumes;
     this.#deps = { ...deps, log: deps.log.with({ room: 'scheduler' }) };
     this.#source = live;
     this.#state = new ClusterState(deps.view, live.read);
@@ -67,6 +70,7 @@ export class Scheduler implements Loop {
   #onChange(change: Change): void {
     if (change.kind === 'Pod') this.#onPod(change as Change<Pod>);
     if (change.kind === 'Node') this.#onNode(change as Change<Node>);
+    if (VOLUME_KINDS.includes(change.kind)) this.#queue.unparkAll();
   }
 
   #onPod({ type, object: pod, previous }: Change<Pod>): void {
@@ -137,7 +141,11 @@ export class Scheduler implements Loop {
     const pod = this.#deps.view.byUid('Pod', waiting.uid);
     if (pod === undefined || !isOurs(pod)) return;
     const wanted = podToPlace(pod);
-    const placement = place(wanted, [...nodes.values()]);
+    const allowed = this.#volumes.allowed(pod);
+    const candidates = [...nodes.values()];
+    const placement = allowed.ok
+      ? place(wanted, candidates, allowed.required)
+      : refusedByVolumes(candidates, allowed.why);
     if (!placement.ok) {
       this.#queue.failed(waiting, true);
       this.#track(this.#tellUnschedulable(pod, placement));
@@ -154,6 +162,7 @@ export class Scheduler implements Loop {
     const { namespace = '', name, uid } = pod.metadata;
     this.#binding.add(uid);
     try {
+      await this.#volumes.prepare(pod, placement.node);
       await client.bind(namespace, name, uid, placement.node);
       this.#binding.delete(uid);
     } catch (err) {
@@ -209,6 +218,14 @@ export class Scheduler implements Loop {
       .finally(() => this.#writes.delete(tracked));
     this.#writes.add(tracked);
   }
+}
+
+/** Kinds whose changes may let a pod with claims go somewhere. */
+const VOLUME_KINDS: readonly string[] = ['PersistentVolumeClaim', 'PersistentVolume', 'StorageClass'];
+
+/** The pod's volumes let it run nowhere, whatever the nodes are like. */
+function refusedByVolumes(nodes: readonly NodeState[], why: string): Placement & { ok: false } {
+  return { ok: false, reasons: nodes.map((node) => ({ node: node.name, refusals: [{ reason: why }] })) };
 }
 
 /** Pods this scheduler has to place. */

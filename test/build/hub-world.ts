@@ -6,8 +6,11 @@ import { DeploymentController } from '../../hub/controllers/deployment.ts';
 import { GarbageController } from '../../hub/controllers/garbage.ts';
 import { NamespaceController } from '../../hub/controllers/namespace.ts';
 import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
+import { PersistentVolumeController } from '../../hub/controllers/persistent-volumes.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
+import { VolumeBinder } from '../../hub/controllers/volume-binder.ts';
 import { admitPod } from '../../hub/decide/admit-pod.ts';
+import { admitStorage } from '../../hub/decide/volumes/admit-storage.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
@@ -51,8 +54,10 @@ export class HubWorld {
     const deps: LoopDeps = { view: store, client: store, clock, log, events: this.events };
     this.telemetry = new TelemetryView(clock);
     this.liveness = new Liveness({ clock });
+    const volumes = new PersistentVolumeController(deps);
     this.fleet = new Fleet({
       ...deps,
+      volumes,
       link: this.link,
       liveness: this.liveness,
       telemetry: this.telemetry,
@@ -70,7 +75,8 @@ export class HubWorld {
       new ReplicaSetController(deps),
       new NodeLifecycleController(deps, this.liveness),
       new GarbageController(deps, { customKinds: () => custom.stored() }),
-      new Scheduler(deps, liveSource(this.telemetry)),
+      volumes,
+      new Scheduler(deps, liveSource(this.telemetry), new VolumeBinder(deps)),
     ];
   }
 
@@ -80,12 +86,13 @@ export class HubWorld {
     const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'hub-world-'));
     const clock = options.clock ?? new ManualClock();
     const { map, entries } = await DurableMap.open(directory, { shards: 4 });
-    const store = await Store.open({
+    const store: Store = await Store.open({
       kinds,
       map,
       entries,
       clock,
       admit: (object, newest) => {
+        admitStorage(object, () => store.list('StorageClass'));
         if (object.kind !== 'Pod') return;
         admitPod(
           object as Pod,

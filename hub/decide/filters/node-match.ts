@@ -15,7 +15,7 @@ export const nodeMatch: Filter = (pod, node) => {
 };
 
 /** True when all expressions and fields of the term hold on the node; a term without any matches nothing. */
-export function termMatches(term: NodeSelectorTerm, node: NodeState): boolean {
+export function termMatches(term: NodeSelectorTerm, node: Pick<NodeState, 'name' | 'labels'>): boolean {
   const expressions = term.matchExpressions ?? [];
   const fields = term.matchFields ?? [];
   if (expressions.length + fields.length === 0) return false;
