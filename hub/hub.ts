@@ -19,6 +19,7 @@ import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
 import { PersistentVolumeController } from './controllers/persistent-volumes.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
+import { StatefulSetController } from './controllers/stateful-set.ts';
 import { VolumeBinder } from './controllers/volume-binder.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
@@ -127,6 +128,7 @@ export class Hub {
       new NodeLifecycleController(deps, liveness),
       new ReplicaSetController(deps),
       new DeploymentController(deps),
+      new StatefulSetController(deps),
       ...people.loops(deps),
       volumes,
       new Scheduler(deps, liveSource(telemetry), new VolumeBinder(deps)),

@@ -167,7 +167,7 @@ export class PersistentVolumeController implements Loop {
     if ('note' in step && step.note !== undefined) this.#tell(volume, step.note);
     switch (step.do) {
       case 'nothing':
-      case 'await-device':
+      case 'tell-device':
         return;
       case 'phase':
         return this.#writes.phase(volume, step.phase, step.message);

@@ -8,6 +8,7 @@ import { NamespaceController } from '../../hub/controllers/namespace.ts';
 import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
 import { PersistentVolumeController } from '../../hub/controllers/persistent-volumes.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
+import { StatefulSetController } from '../../hub/controllers/stateful-set.ts';
 import { VolumeBinder } from '../../hub/controllers/volume-binder.ts';
 import { admitPod } from '../../hub/decide/admit-pod.ts';
 import { admitStorage } from '../../hub/decide/volumes/admit-storage.ts';
@@ -72,6 +73,7 @@ export class HubWorld {
       this.fleet,
       new NamespaceController(deps, 'CA', () => custom.stored()),
       new DeploymentController(deps),
+      new StatefulSetController(deps),
       new ReplicaSetController(deps),
       new NodeLifecycleController(deps, this.liveness),
       new GarbageController(deps, { customKinds: () => custom.stored() }),

@@ -11,7 +11,7 @@ export type VolumeStep =
   /** Its claim has not taken it yet: look at the claim. */
   | { readonly do: 'look-at-claim' }
   /** The device is told to remove the data; it has not said yet that it has. */
-  | { readonly do: 'await-device'; readonly note: Note }
+  | { readonly do: 'tell-device'; readonly note: Note }
   /** Nothing of it is left: the object goes too. */
   | { readonly do: 'delete' }
   | { readonly do: 'drop-finalizers'; readonly finalizers: readonly string[] };
@@ -84,7 +84,7 @@ function removalStep(volume: PersistentVolume, { dataGone, nodeGone }: VolumeWor
     ? `the node "${node}" that holds the data is gone; delete the volume to forget it`
     : `waiting for the node "${node}" to confirm that the data is removed`;
   const reason = nodeGone ? 'VolumeFailedDelete' : 'VolumeDelete';
-  return { do: 'await-device', note: { type: nodeGone ? 'Warning' : 'Normal', reason, message } };
+  return { do: 'tell-device', note: { type: nodeGone ? 'Warning' : 'Normal', reason, message } };
 }
 
 /** A volume that is being deleted and is not bound: what still holds it, and whether that is over. */
