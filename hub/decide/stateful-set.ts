@@ -108,7 +108,8 @@ function shrink(set: StatefulSet, members: Members, world: StatefulWorld, isOrde
   const firstUnhealthy = all.find((pod) => !isRunningReady(pod) || isTerminating(pod));
   const [next] = condemned;
   if (next === undefined) return { steps: [], waits: false };
-  const well = isHealthy(set, next, world.nowMs) || next === firstUnhealthy;
+  // One that has ended never gets well, and nothing of it is lost.
+  const well = isHealthy(set, next, world.nowMs) || next === firstUnhealthy || isTerminal(next);
   if (isTerminating(next) || !well) return { steps: [], waits: true };
   return { steps: [{ do: 'scale-down', pod: next }], waits: true };
 }
