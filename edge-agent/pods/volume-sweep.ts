@@ -20,7 +20,7 @@ export interface SweepOptions {
 export class VolumeSweep {
   readonly #options: SweepOptions;
   #removed: readonly string[] = [];
-  #running = false;
+  #run: Promise<void> | undefined;
   #again = false;
 
   constructor(options: SweepOptions) {
@@ -35,12 +35,15 @@ export class VolumeSweep {
   /** Looks whether something is to be removed, and can be by now. Never throws; call it as often as anything changes. */
   look(): void {
     this.#again = true;
-    if (this.#running) return;
-    this.#running = true;
-    void this.#run();
+    this.#run ??= this.#sweepAll();
   }
 
-  async #run(): Promise<void> {
+  /** Resolves when no sweep is under way. */
+  get idle(): Promise<void> {
+    return this.#run ?? Promise.resolve();
+  }
+
+  async #sweepAll(): Promise<void> {
     while (this.#again) {
       this.#again = false;
       try {
@@ -50,7 +53,7 @@ export class VolumeSweep {
         this.#options.log.warn('volume not removed', { err });
       }
     }
-    this.#running = false;
+    this.#run = undefined;
   }
 
   async #sweep(): Promise<void> {
