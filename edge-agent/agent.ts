@@ -17,13 +17,15 @@ import { MqttTransport } from './link/mqtt-transport.ts';
 import { Renewer } from './link/renewer.ts';
 import type { AgentOptions, Opened } from './open.ts';
 import { PodManager } from './pods/pod-manager.ts';
+import type { Runtime } from './pods/ports.ts';
 import { DockerRuntime } from './runtime/docker.ts';
 import { FactsKeeper } from './sensors/facts-keeper.ts';
-import { readInventoryApart } from './sensors/inventory.ts';
+import { type Inventory, readInventoryApart } from './sensors/inventory.ts';
 import { MachineFiles } from './sensors/machine-files.ts';
 import { readMemory } from './sensors/node-sampler.ts';
 import type { RunningContainer } from './sensors/pod-usage.ts';
 import { Telemeter } from './sensors/telemeter.ts';
+import type { StreamRuntime } from './streams/ports.ts';
 import { StreamServer } from './streams/stream-server.ts';
 
 /** How often the facts are looked at again, at most, in ms; only while a hub listens. */
@@ -37,6 +39,27 @@ const ENGINE_LOOK_MS = 250;
 const ENGINE_WAIT_MS = 3_000;
 const ENGINE_STEP_MS = 20;
 
+/** What the agent stands on. Simulations hand in boards and engines of their own; everything above them stays the real thing. */
+export interface AgentGround {
+  readonly runtime: Runtime;
+  readonly streams: StreamRuntime;
+  readonly files: MachineFiles;
+  readonly cpuCount: number;
+  readonly takeInventory: () => Promise<Inventory>;
+}
+
+/** This machine and its engine. */
+export function groundOf(options: AgentOptions): AgentGround {
+  const engine = new DockerRuntime({ socketPath: options.dockerSocket, networkName: options.network });
+  return {
+    runtime: engine,
+    streams: engine,
+    files: new MachineFiles(),
+    cpuCount: cpus().length,
+    takeInventory: () => readInventoryApart(options.inventoryCommand),
+  };
+}
+
 /**
  * The agent as a whole, put together from its rooms. Order of a start: cache read, pods started, and only then the link. Stopping or
  * replacing the agent touches no container.
@@ -44,11 +67,11 @@ const ENGINE_STEP_MS = 20;
 export class Agent {
   readonly #options: AgentOptions;
   readonly #log: Logger;
-  readonly #files = new MachineFiles();
+  readonly #ground: AgentGround;
+  readonly #files: MachineFiles;
   readonly #opened: Opened;
   readonly #stopping = new AbortController();
   readonly #outbox = new Outbox(randomBytes(6).toString('hex'));
-  readonly #runtime: DockerRuntime;
   readonly #facts: FactsKeeper;
   readonly #pods: PodManager;
   readonly #keeper: DesiredKeeper;
@@ -63,20 +86,21 @@ export class Agent {
   #watcher: FSWatcher | undefined;
   #engineLook: Timer | undefined;
 
-  constructor(options: AgentOptions, opened: Opened) {
+  constructor(options: AgentOptions, opened: Opened, ground: AgentGround = groundOf(options)) {
     this.#options = options;
+    this.#ground = ground;
+    this.#files = ground.files;
     this.#opened = opened;
     this.#log = options.log;
     this.#isTold = opened.cache.content === 'held';
     this.#profile = withSettings(opened.profile, nodeItem(opened.cache.held)?.settings);
-    this.#runtime = new DockerRuntime({ socketPath: options.dockerSocket, networkName: options.network });
     this.#facts = this.#makeFacts();
     this.#pods = this.#makePods();
     this.#keeper = this.#makeKeeper();
     this.#telemeter = this.#makeTelemeter();
     this.#streams = new StreamServer({
       log: this.#log.with({ room: 'streams' }),
-      runtime: this.#runtime,
+      runtime: this.#ground.streams,
       pods: {
         containersOf: (uid) => (this.#knows(uid) ? this.#pods.containersOf(uid) : undefined),
         addressOf: (uid) => this.#pods.addressOf(uid),
@@ -133,7 +157,7 @@ export class Agent {
       files: this.#files,
       diskPath: this.#diskPath(),
       agentVersion: VERSION,
-      cpuCount: cpus().length,
+      cpuCount: this.#ground.cpuCount,
       platform: platform(),
       arch: arch(),
       kernelVersion: release(),
@@ -149,7 +173,7 @@ export class Agent {
   #makePods(): PodManager {
     const { options, clock } = { options: this.#options, clock: this.#opened.clock };
     return new PodManager({
-      runtime: this.#runtime,
+      runtime: this.#ground.runtime,
       clock,
       log: this.#log,
       sinks: {
@@ -169,7 +193,7 @@ export class Agent {
         nodeName: this.#nodeName(),
         hostIp: () =>
           this.#facts.facts.addresses.find((a) => a.type === 'InternalIP')?.address ?? '127.0.0.1',
-        cpuMilli: cpus().length * 1000,
+        cpuMilli: this.#ground.cpuCount * 1000,
         memoryBytes: readMemory(this.#files).totalBytes,
         network: { name: options.network, bridge: options.bridge, masquerade: true },
       },
@@ -301,7 +325,7 @@ export class Agent {
 
   async #askEngine(): Promise<void> {
     try {
-      this.#engineVersion = (await this.#runtime.info(this.#stopping.signal)).version;
+      this.#engineVersion = (await this.#ground.runtime.info(this.#stopping.signal)).version;
     } catch (err) {
       // Asked again with the next look at the facts.
       this.#log.debug('engine version not known yet', { err });
@@ -310,7 +334,7 @@ export class Agent {
 
   async #takeInventory(): Promise<void> {
     try {
-      this.#facts.setInventory(await readInventoryApart(this.#options.inventoryCommand));
+      this.#facts.setInventory(await this.#ground.takeInventory());
       this.#refreshFacts();
     } catch (err) {
       // Nice to have: the files of the machine have told the rest.

@@ -31,7 +31,7 @@ export interface AgentOptions {
 /** What is read before anything is started. */
 export interface Opened {
   /** Keeps a second agent from the data directory. */
-  readonly lock: DirectoryLock;
+  readonly lock: Pick<DirectoryLock, 'release'>;
   readonly identity: IdentityResult;
   readonly cache: OpenedCache;
   /** Never below the last time the device has known. */

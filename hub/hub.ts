@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { join } from 'node:path';
 import type { Clock } from '../kit/clock.ts';
 import { isDiskFull } from '../kit/durable-error.ts';
@@ -213,6 +214,8 @@ export class Hub {
 
   #run(loops: readonly Loop[]): void {
     const ending = new AbortController();
+    // Every loop listens for the end: many are no leak.
+    setMaxListeners(0, ending.signal);
     for (const loop of loops) {
       loop.start(ending.signal);
       this.#stops.push(() => loop.stop());

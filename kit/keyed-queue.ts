@@ -18,7 +18,9 @@ export interface KeyedQueueOptions {
 export class KeyedQueue {
   readonly #run: (key: string) => Promise<void>;
   readonly #options: KeyedQueueOptions;
-  readonly #ready: string[] = [];
+  #ready: string[] = [];
+  /** How many of `#ready` are taken: shifting a long array for each key would cost more than the key. */
+  #taken = 0;
   readonly #waiting = new Set<string>();
   readonly #running = new Map<string, Promise<void>>();
   readonly #again = new Set<string>();
@@ -34,7 +36,7 @@ export class KeyedQueue {
 
   /** Keys that wait or run now; 0 and no timers means idle. */
   get depth(): number {
-    return this.#ready.length + this.#running.size;
+    return this.#ready.length - this.#taken + this.#running.size;
   }
 
   add(key: string): void {
@@ -73,7 +75,8 @@ export class KeyedQueue {
     this.#stopped = true;
     for (const { timer } of this.#timers.values()) timer.cancel();
     this.#timers.clear();
-    this.#ready.length = 0;
+    this.#ready = [];
+    this.#taken = 0;
     this.#waiting.clear();
     await Promise.all(this.#running.values());
   }
@@ -90,7 +93,7 @@ export class KeyedQueue {
 
   #pump(): void {
     while (!this.#stopped && this.#running.size < this.#options.concurrency) {
-      const key = this.#ready.shift();
+      const key = this.#take();
       if (key === undefined) return;
       this.#waiting.delete(key);
       // In a later microtask, so that even a run that throws at once finds its key among the running.
@@ -99,6 +102,16 @@ export class KeyedQueue {
         Promise.resolve().then(() => this.#work(key)),
       );
     }
+  }
+
+  #take(): string | undefined {
+    const key = this.#ready[this.#taken];
+    if (key !== undefined) this.#taken += 1;
+    // Half of it is past: copying the rest costs no more than what was taken since.
+    if (this.#taken * 2 < this.#ready.length) return key;
+    this.#ready = this.#ready.slice(this.#taken);
+    this.#taken = 0;
+    return key;
   }
 
   async #work(key: string): Promise<void> {

@@ -1,7 +1,7 @@
 /**
- * Runs test files, one process per file, a few at a time, and ends in the line `N passed, N failed, N skipped`.
- * A file that hangs is killed with its whole process group; a file that ran no test counts as failed, because
- * uvu exits 0 for a suite that was never run.
+ * Runs test files, a few at a time, and ends in the line `N passed, N failed, N skipped`. Files of layers without shells share
+ * processes, all others have one each. What hangs is killed with its whole process group; a file that ran no test counts as failed,
+ * because uvu exits 0 for a suite that was never run.
  *
  *   node --import tsx test/run.ts [--jobs N] [--grep TEXT] LAYER|FILE...
  */
@@ -20,9 +20,11 @@ const LAYER_LIMIT_MS: Record<string, number> = {
   loop: 120_000,
 };
 const SLOW_LIMIT_MS = 900_000;
+/** Files in one process: these layers leave nothing behind, and starting Node and tsx takes longer than most of their files. */
+const FILES_AT_ONCE: Record<string, number> = { unit: 12, property: 4 };
 
-interface FileResult {
-  readonly file: string;
+interface Result {
+  readonly name: string;
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
@@ -47,19 +49,41 @@ function testFiles(path: string): string[] {
     .sort();
 }
 
-/** uvu prints the totals of every suite; a file may hold several suites in one block. */
+/** uvu prints the totals of all suites of a process at once. */
 function totals(output: string): { total: number; passed: number; skipped: number } {
   const sum = (label: string): number =>
     [...output.matchAll(new RegExp(`^\\s*${label}:\\s+(\\d+)`, 'gm'))].reduce((n, m) => n + Number(m[1]), 0);
   return { total: sum('Total'), passed: sum('Passed'), skipped: sum('Skipped') };
 }
 
-function runFile(file: string): Promise<FileResult> {
-  const layer = relative(join(root, 'test'), file).split('/')[0] ?? '';
-  const limitMs = LAYER_LIMIT_MS[layer] ?? SLOW_LIMIT_MS;
+const layerOf = (file: string): string => relative(join(root, 'test'), file).split('/')[0] ?? '';
+
+/** Files that go into one process; the layers are kept apart. */
+function batches(files: readonly string[]): string[][] {
+  const all: string[][] = [];
+  for (const layer of new Set(files.map(layerOf))) {
+    const own = files.filter((file) => layerOf(file) === layer);
+    const count = Math.ceil(own.length / (FILES_AT_ONCE[layer] ?? 1));
+    // Dealt out in turn: neighbours are alike, and so are their costs.
+    for (let i = 0; i < count; i++) all.push(own.filter((_, n) => n % count === i));
+  }
+  return all;
+}
+
+/** The file, or how many of which layer; a failure's output has the names of the files as headings. */
+function nameOf(files: readonly string[]): string {
+  const [first = ''] = files;
+  return files.length === 1
+    ? relative(root, first)
+    : `test/${layerOf(first)}, ${files.length} files together`;
+}
+
+function runBatch(files: readonly string[]): Promise<Result> {
+  const limitMs = LAYER_LIMIT_MS[layerOf(files[0] ?? '')] ?? SLOW_LIMIT_MS;
   const startedAtMs = Date.now();
+  const script = files.length === 1 ? files : [join(root, 'test/batch.ts'), ...files];
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', file], {
+    const child = spawn(process.execPath, ['--import', 'tsx', ...script], {
       cwd: root,
       detached: true,
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -78,13 +102,13 @@ function runFile(file: string): Promise<FileResult> {
     }, limitMs);
     child.on('close', (code) => {
       clearTimeout(timer);
-      if (hung) output += `\nkilled: the file did not end within ${limitMs} ms\n`;
+      if (hung) output += `\nkilled: it did not end within ${limitMs} ms\n`;
       const t = totals(output);
       let failed = t.total - t.passed - t.skipped;
       if (failed === 0 && (code !== 0 || t.total === 0)) failed = 1;
       if (t.total === 0 && code === 0) output += '\nthe file ran no test\n';
       resolve({
-        file,
+        name: nameOf(files),
         passed: t.passed,
         failed,
         skipped: t.skipped,
@@ -100,23 +124,21 @@ async function main(): Promise<void> {
   const files = layers
     .flatMap((layer) => testFiles(layer.includes('/') ? layer : join(root, 'test', layer)))
     .filter((file) => values.grep === undefined || file.includes(values.grep));
-  const waiting = [...new Set(files)];
-  const results: FileResult[] = [];
+  const waiting = batches([...new Set(files)]);
+  const results: Result[] = [];
   const worker = async (): Promise<void> => {
-    for (let file = waiting.shift(); file !== undefined; file = waiting.shift()) {
-      const result = await runFile(file);
+    for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
+      const result = await runBatch(batch);
       results.push(result);
-      const name = relative(root, file);
       const mark = result.failed > 0 ? 'FAIL' : 'ok  ';
-      process.stdout.write(`${mark} ${name}  ${result.passed} passed, ${result.wallMs} ms\n`);
+      process.stdout.write(`${mark} ${result.name}  ${result.passed} passed, ${result.wallMs} ms\n`);
       if (result.failed > 0) process.stdout.write(`${result.output}\n`);
     }
   };
   await Promise.all(Array.from({ length: Number(values.jobs ?? cpus().length) }, worker));
-  const sum = (pick: (r: FileResult) => number): number => results.reduce((n, r) => n + pick(r), 0);
+  const sum = (pick: (r: Result) => number): number => results.reduce((n, r) => n + pick(r), 0);
   const failed = sum((r) => r.failed);
-  for (const r of results.filter((result) => result.failed > 0))
-    process.stdout.write(`FAIL ${relative(root, r.file)}\n`);
+  for (const r of results.filter((result) => result.failed > 0)) process.stdout.write(`FAIL ${r.name}\n`);
   process.stdout.write(
     `${sum((r) => r.passed)} passed, ${failed} failed, ${sum((r) => r.skipped)} skipped\n`,
   );

@@ -12,6 +12,36 @@ export function canonicalJson(value: unknown): string {
 }
 
 /**
+ * True when two values have the same canonical JSON, without making it: an absent member is one that is undefined, the order of
+ * members does not matter. Pure; never throws on plain data.
+ */
+export function sameJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null)
+    return canonicalJson(a) === canonicalJson(b);
+  if (Array.isArray(a) || Array.isArray(b))
+    return (
+      Array.isArray(a) &&
+      Array.isArray(b) &&
+      a.length === b.length &&
+      a.every((value, i) => sameJson(value ?? null, b[i] ?? null))
+    );
+  const left = a as Readonly<Record<string, unknown>>;
+  const right = b as Readonly<Record<string, unknown>>;
+  for (const key in left) if (left[key] !== undefined && !isSameMember(left, right, key)) return false;
+  for (const key in right) if (right[key] !== undefined && left[key] === undefined) return false;
+  return true;
+}
+
+function isSameMember(
+  a: Readonly<Record<string, unknown>>,
+  b: Readonly<Record<string, unknown>>,
+  key: string,
+): boolean {
+  return b[key] !== undefined && sameJson(a[key], b[key]);
+}
+
+/**
  * 64-bit hash of a text as 16 hex digits: two 32-bit multiply-xor lanes with different primes and a final mixing.
  * Not against forgery. A collision matters only between two successive contents of one item (then a device would miss that
  * change): one in 2^64 per change.

@@ -1,6 +1,6 @@
 import type { Pod, PodStatus } from '../../protocol/kinds/pod.ts';
 import type { PodReport } from '../../protocol/wire/messages.ts';
-import { canonicalJson } from './content-hash.ts';
+import { sameJson } from './content-hash.ts';
 
 /** What a device's word on a pod means for the pod's object. */
 export type PodReportVerdict =
@@ -21,9 +21,7 @@ export function judgePodReport(node: string, report: PodReport, pod: Pod | undef
   if (report.gone === true)
     return pod.metadata.deletionTimestamp === undefined ? { do: 'send-again' } : { do: 'remove' };
   const status = mergeStatus(pod.status, report.status);
-  return canonicalJson(status) === canonicalJson(pod.status ?? {})
-    ? { do: 'nothing' }
-    : { do: 'write', status };
+  return sameJson(status, pod.status ?? {}) ? { do: 'nothing' } : { do: 'write', status };
 }
 
 /** The device's status verbatim, but for what it does not write: PodScheduled and the quality-of-service class. */

@@ -1,7 +1,7 @@
 import type { KeyedQueue } from '../../kit/keyed-queue.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { NodeFacts } from '../../protocol/wire/messages.ts';
-import { canonicalJson } from '../decide/content-hash.ts';
+import { sameJson } from '../decide/content-hash.ts';
 import { carries, nodeAnnotations, nodeLabels, nodeStatus } from '../decide/node-object.ts';
 import { nextPodCidr } from '../decide/pod-cidr.ts';
 import { type LoopDeps, loopQueue, momentOf, referenceTo } from '../loop.ts';
@@ -99,9 +99,7 @@ export class Registrar {
   async #writeStatus(name: string, facts: NodeFacts): Promise<void> {
     const now = momentOf(this.#deps.clock);
     const node = this.#deps.view.get('Node', '', name);
-    const same =
-      node?.status !== undefined &&
-      canonicalJson(nodeStatus(node.status, facts, now)) === canonicalJson(node.status);
+    const same = node?.status !== undefined && sameJson(nodeStatus(node.status, facts, now), node.status);
     if (same) return;
     await this.#deps.client.modify(
       'Node',

@@ -111,6 +111,28 @@ export class BenchApi {
     return { begun: beginning, met };
   }
 
+  /** Opens a watch on a connection of its own and hands over every event; resolves once it is open. Ends by `close`. */
+  follow<T>(path: string, onEvent: (type: string, object: T) => void): Promise<{ close(): void }> {
+    return new Promise((resolve, reject) => {
+      const req = request({ ...this.#target(path), agent: this.#agent }, (res) => {
+        let rest = '';
+        res.setEncoding('utf8');
+        res.on('data', (chunk: string) => {
+          const lines = (rest + chunk).split('\n');
+          rest = lines.pop() ?? '';
+          for (const line of lines) {
+            const { type, object } = JSON.parse(line) as { type: string; object: T };
+            onEvent(type, object);
+          }
+        });
+        res.on('error', () => undefined); // closed by `close`; who waits is told by a deadline
+        resolve({ close: () => void req.destroy() });
+      });
+      req.on('error', reject);
+      req.end();
+    });
+  }
+
   close(): void {
     this.#agent.destroy();
   }

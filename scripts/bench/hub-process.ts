@@ -5,23 +5,33 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../hub/main.ts', import.meta.url));
+const BUNDLE = fileURLToPath(new URL('../../dist/hub.js', import.meta.url));
+/** USER_HZ is 100 on every Linux that Node runs on. */
+const CLOCK_TICK_MS = 10;
 const START_MS = 60_000;
 
 /** A hub of its own process and directory on loopback, without devices. */
 export class HubProcess {
   readonly #child: ChildProcess;
   readonly #directory: string;
+  #mqttUrl = '';
 
   private constructor(child: ChildProcess, directory: string) {
     this.#child = child;
     this.#directory = directory;
   }
 
-  /** Resolves once it is ready; rejects with the end of its log when it is not. */
-  static async start(): Promise<HubProcess> {
+  /**
+   * Resolves once it is ready; rejects with the end of its log when it is not. `bundled` runs what `npm run build` made, as users
+   * do: memory and start are those of the product then.
+   */
+  static async start(
+    options: { readonly bundled?: boolean; readonly flags?: readonly string[] } = {},
+  ): Promise<HubProcess> {
     const directory = mkdtempSync(join(tmpdir(), 'bench-hub-'));
     const flags = ['--data-dir', directory, '--bind', '127.0.0.1', '--api-port', '0', '--mqtt-port', '0'];
-    const child = spawn(process.execPath, ['--import', 'tsx', MAIN, ...flags], {
+    const program = options.bundled === true ? [BUNDLE] : ['--import', 'tsx', MAIN];
+    const child = spawn(process.execPath, [...program, ...flags, ...(options.flags ?? [])], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const hub = new HubProcess(child, directory);
@@ -36,6 +46,7 @@ export class HubProcess {
         log += chunk.toString();
         if (!log.includes('hub ready')) return;
         clearTimeout(timer);
+        hub.#mqttUrl = /"mqtt":\["([^"]+)"/.exec(log)?.[1] ?? '';
         resolve();
       };
       child.stdout.on('data', take);
@@ -43,6 +54,22 @@ export class HubProcess {
       child.on('exit', () => reject(new Error(`the hub ended: ${log.slice(-2000)}`)));
     });
     return hub;
+  }
+
+  /** Where devices connect. */
+  get mqttUrl(): string {
+    return this.#mqttUrl;
+  }
+
+  /** The hub's data directory. */
+  get directory(): string {
+    return this.#directory;
+  }
+
+  /** Processor time used since the start, in ms. */
+  get cpuMs(): number {
+    const fields = readFileSync(`/proc/${this.#child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS;
   }
 
   get kubeconfig(): string {

@@ -11,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   api: async () => (await import('./api-load.ts')).benchApiLoad,
   pods: async () => (await import('./pods.ts')).benchPods,
   fleet: async () => (await import('./fleet.ts')).benchFleet,
+  simulation: async () => (await import('./simulation.ts')).benchSimulation,
   idle: async () => (await import('./idle.ts')).benchIdle,
 };
 

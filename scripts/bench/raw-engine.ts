@@ -1,6 +1,13 @@
 import { request } from 'node:http';
 import { createInterface } from 'node:readline';
 
+/** What the engine is asked for a container beside its name; a copy of another one's has the same cost. */
+export interface ContainerRecipe {
+  readonly Image: string;
+  readonly HostConfig: Readonly<Record<string, unknown>>;
+  readonly [setting: string]: unknown;
+}
+
 /** Bare calls to one Docker Engine over its socket: the baseline beside which everything is measured. */
 export class RawEngine {
   readonly #socketPath: string;
@@ -17,15 +24,45 @@ export class RawEngine {
   }
 
   /** As `run` without the start. */
-  async create(image: string, network: string): Promise<string> {
-    const body = {
+  create(image: string, network: string): Promise<string> {
+    return this.createLike({
       Image: image,
       Cmd: ['sleep', '1000000'],
-      Labels: { bench: 'raw' },
       HostConfig: { NetworkMode: network },
+    });
+  }
+
+  /** Creates a container by a recipe, on `at.network` with the address `at.ip` when given. */
+  async createLike(recipe: ContainerRecipe, at?: { network: string; ip: string }): Promise<string> {
+    const { network, ip } = at ?? { network: recipe.HostConfig['NetworkMode'] as string };
+    const body = {
+      ...recipe,
+      Labels: { bench: 'raw' },
+      HostConfig: { ...recipe.HostConfig, NetworkMode: network },
+      ...(ip === undefined
+        ? {}
+        : { NetworkingConfig: { EndpointsConfig: { [network]: { IPAMConfig: { IPv4Address: ip } } } } }),
     };
     const created = (await this.#ask('POST', '/containers/create', body)) as { Id: string };
     return created.Id;
+  }
+
+  /** The recipe of a container that has `label`; rejects when there is none. */
+  async recipeOf(label: string): Promise<ContainerRecipe> {
+    const filters = encodeURIComponent(JSON.stringify({ label: [label] }));
+    const [found] = (await this.#ask('GET', `/containers/json?filters=${filters}`)) as { Id: string }[];
+    if (found === undefined) throw new Error(`no container with label ${label}`);
+    const { Config, HostConfig } = (await this.#ask('GET', `/containers/${found.Id}/json`)) as {
+      Config: { Image: string; Hostname: string };
+      HostConfig: Record<string, unknown>;
+    };
+    return { ...Config, HostConfig };
+  }
+
+  /** Makes a bridge network of containers' own, as the pods' is. */
+  async createNetwork(name: string, subnet: string): Promise<void> {
+    const body = { Name: name, Driver: 'bridge', IPAM: { Config: [{ Subnet: subnet }] } };
+    await this.#ask('POST', '/networks/create', body);
   }
 
   async start(id: string): Promise<void> {
