@@ -206,8 +206,7 @@ spec(
         metadata: { name: 'own' },
         spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } },
       };
-      const both = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [claim, pod] });
-      await lab.apply(both);
+      await lab.apply(`${JSON.stringify(claim)}\n---\n${JSON.stringify(pod)}`);
       const [reader] = await allReady(lab, 'reader', 1);
       assert.ok(reader);
       const away = nodeOf(reader);
