@@ -5,7 +5,7 @@ import type { Change } from '../cluster.ts';
 import { type Note, nextClaimStep } from '../decide/volumes/claim-step.ts';
 import { claimsOf } from '../decide/volumes/pod-volumes.ts';
 import { nextVolumeStep } from '../decide/volumes/volume-step.ts';
-import { CLAIM_PROTECTION, nodeOfVolume } from '../decide/volumes/words.ts';
+import { CLAIM_PROTECTION, classNameOf, nodeOfVolume } from '../decide/volumes/words.ts';
 import { keyOf, type Loop, type LoopDeps, loopQueue, referenceTo, splitKey, tolerant } from '../loop.ts';
 import { controllerDeps } from './object-loop.ts';
 import { ensureLocalClass, VolumeWrites } from './volume-writes.ts';
@@ -55,11 +55,11 @@ export class PersistentVolumeController implements Loop {
   #onChange({ kind, type, object, previous }: Change): void {
     switch (kind) {
       case 'PersistentVolumeClaim':
-        this.#onClaim(object as PersistentVolumeClaim);
+        this.#onClaim(object as PersistentVolumeClaim, previous as PersistentVolumeClaim | undefined);
         return;
       case 'PersistentVolume':
         this.#queue.add(VOLUME + object.metadata.name);
-        this.#onVolume(object as PersistentVolume, previous === undefined || type === 'deleted');
+        this.#onVolume(object as PersistentVolume, type === 'deleted');
         return;
       case 'StorageClass':
         this.#addAllClaims();
@@ -68,26 +68,31 @@ export class PersistentVolumeController implements Loop {
         if (type !== 'modified') this.#onNode(object.metadata.name);
         return;
       case 'Pod':
-        this.#onPod(object as Pod);
+        this.#onPod(object as Pod, type === 'modified' ? (previous as Pod | undefined) : undefined);
     }
   }
 
-  #onClaim(claim: PersistentVolumeClaim): void {
+  #onClaim(claim: PersistentVolumeClaim, previous: PersistentVolumeClaim | undefined): void {
     this.#queue.add(CLAIM + keyOf(claim));
     const { volumeName } = claim.spec;
     if (volumeName) this.#queue.add(VOLUME + volumeName);
+    const isGone = this.#deps.view.byUid('PersistentVolumeClaim', claim.metadata.uid) === undefined;
+    if (!isGone && volumeName === previous?.spec.volumeName) return;
     for (const volume of this.#deps.view.list('PersistentVolume'))
       if (volume.spec.claimRef?.uid === claim.metadata.uid) this.#queue.add(VOLUME + volume.metadata.name);
   }
 
-  /** A volume that became free may suit any waiting claim; one that is taken only concerns its own. */
-  #onVolume(volume: PersistentVolume, cameOrWent: boolean): void {
+  /** A volume that is free may suit any waiting claim of its class; one that is taken only concerns its own. */
+  #onVolume(volume: PersistentVolume, isGone: boolean): void {
     const { namespace = '', name = '' } = volume.spec.claimRef ?? {};
     if (name !== '') this.#queue.add(`${CLAIM}${namespace}/${name}`);
-    if (!cameOrWent && volume.status?.phase !== 'Available') return;
-    for (const claim of this.#deps.view.list('PersistentVolumeClaim'))
-      if (!claim.spec.volumeName || claim.spec.volumeName === volume.metadata.name)
-        this.#queue.add(CLAIM + keyOf(claim));
+    if (name !== '' && !isGone) return;
+    const className = classNameOf(volume) ?? '';
+    for (const claim of this.#deps.view.list('PersistentVolumeClaim')) {
+      const { volumeName } = claim.spec;
+      const waits = !volumeName && (classNameOf(claim) ?? '') === className;
+      if (waits || volumeName === volume.metadata.name) this.#queue.add(CLAIM + keyOf(claim));
+    }
   }
 
   #onNode(name: string): void {
@@ -95,7 +100,9 @@ export class PersistentVolumeController implements Loop {
       if (nodeOfVolume(volume) === name) this.#queue.add(VOLUME + volume.metadata.name);
   }
 
-  #onPod({ metadata, spec }: Pod): void {
+  /** Only coming, going and getting a node make a difference to a claim. */
+  #onPod({ metadata, spec }: Pod, before: Pod | undefined): void {
+    if (before !== undefined && before.spec.nodeName === spec.nodeName) return;
     for (const { claim } of claimsOf(spec)) this.#queue.add(`${CLAIM}${metadata.namespace ?? ''}/${claim}`);
   }
 
@@ -120,7 +127,7 @@ export class PersistentVolumeController implements Loop {
       volume: (name) => view.get('PersistentVolume', '', name),
       storageClass: (name) => view.get('StorageClass', '', name),
       node: (name) => view.get('Node', '', name),
-      waitingPod: this.#podsOf(claim).find((pod) => pod.spec.nodeName === undefined)?.metadata.name,
+      waitingPod: () => this.#podsOf(claim).find((pod) => pod.spec.nodeName === undefined)?.metadata.name,
     });
     if ('note' in step && step.note !== undefined) this.#tell(claim, step.note);
     switch (step.do) {

@@ -64,13 +64,13 @@ export class VolumeBinder {
     await this.#allBound(namespace, names);
   }
 
-  #whyAway({ terms, detail, reason }: VolumeLimit): string | undefined {
-    const nodes = this.#deps.view.list('Node').filter((node) => fitsOn(node)(terms));
+  #whyAway({ terms, node: name, detail, reason }: VolumeLimit): string | undefined {
     if (terms.length === 0) return `${detail}, and none is free`;
-    if (nodes.length === 0) return `${detail}, which is gone (${reason})`;
-    const [only] = nodes;
-    const ready = only?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True');
-    return nodes.length > 1 || ready === true ? undefined : `${detail}, which is not ready (${reason})`;
+    if (name === undefined) return undefined;
+    const node = this.#deps.view.get('Node', '', name);
+    if (node === undefined) return `${detail}, which is gone (${reason})`;
+    const ready = node.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True');
+    return ready === true ? undefined : `${detail}, which is not ready (${reason})`;
   }
 
   /** Says on the claim where its volume shall be; a free volume of that node is taken at once. */

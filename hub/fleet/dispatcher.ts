@@ -7,7 +7,7 @@ import { type Item, MAX_PACKET_BYTES } from '../../protocol/wire/messages.ts';
 import type { Change } from '../cluster.ts';
 import { assignment, itemOf, type PodReferences, podReferences } from '../decide/assignment.ts';
 import { indexOf, planDesired } from '../decide/desired-delta.ts';
-import { claimedVolumes, claimsOf } from '../decide/volumes/pod-volumes.ts';
+import { claimedVolumes, claimsOf, isBound } from '../decide/volumes/pod-volumes.ts';
 import { removalsByNode } from '../decide/volumes/volume-step.ts';
 import { nodeOfVolume } from '../decide/volumes/words.ts';
 import { type LoopDeps, loopQueue } from '../loop.ts';
@@ -75,10 +75,10 @@ export class Dispatcher {
         this.#onReferenced(change as Change<Secret>, (r) => r.secrets);
         return;
       case 'PersistentVolumeClaim':
-        this.#onClaim(change.object as PersistentVolumeClaim);
+        this.#onClaim(change as Change<PersistentVolumeClaim>);
         return;
       case 'PersistentVolume':
-        this.#onVolume(change.object as PersistentVolume);
+        this.#onVolume(change as Change<PersistentVolume>);
         return;
     }
   }
@@ -111,7 +111,13 @@ export class Dispatcher {
     }
   }
 
-  #onClaim({ metadata: { namespace, name } }: PersistentVolumeClaim): void {
+  /** Devices care which volume a claim has, and nothing else of it. */
+  #onClaim({ object, previous }: Change<PersistentVolumeClaim>): void {
+    if (previous === undefined || isBound(object) === isBound(previous)) return;
+    this.#triggerUsers(object);
+  }
+
+  #triggerUsers({ metadata: { namespace, name } }: PersistentVolumeClaim): void {
     for (const { spec } of this.#deps.view.list('Pod', namespace)) {
       if (spec.nodeName !== undefined && claimsOf(spec).some((use) => use.claim === name))
         this.#queue.add(spec.nodeName);
@@ -123,13 +129,14 @@ export class Dispatcher {
     return this.#removals.get(node) ?? [];
   }
 
-  #onVolume(volume: PersistentVolume): void {
+  #onVolume({ object: volume, previous, type }: Change<PersistentVolume>): void {
     this.#removals = undefined;
     const node = nodeOfVolume(volume);
     if (node !== undefined) this.#queue.add(node);
-    const { namespace = '', name = '' } = volume.spec.claimRef ?? {};
+    const { namespace = '', name = '', uid } = volume.spec.claimRef ?? {};
+    if (type === 'modified' && previous?.spec.claimRef?.uid === uid) return;
     const claim = this.#deps.view.get('PersistentVolumeClaim', namespace, name);
-    if (claim !== undefined) this.#onClaim(claim);
+    if (claim !== undefined) this.#triggerUsers(claim);
   }
 
   async #dispatch(name: string): Promise<void> {

@@ -88,7 +88,7 @@ class Binding {
       volume: (name) => this.volumes.find((v) => v.metadata.name === name),
       storageClass: (name) => CLASSES.find((c) => c.metadata.name === name),
       node: (name) => (NODES.includes(name) ? plainNode(name) : undefined),
-      waitingPod: undefined,
+      waitingPod: () => undefined,
     });
     assert.is.not(step.do, 'lose');
     if (step.do === 'forget-node') each.metadata.annotations = {};

@@ -36,13 +36,13 @@ export type ClaimStep =
   | { readonly do: 'wait'; readonly note?: Note }
   | { readonly do: 'lose'; readonly note: Note };
 
-/** What a claim is judged by; `waitingPod` names a pod that uses the claim and has no node yet. */
+/** What a claim is judged by; `waitingPod` looks for the name of a pod that uses the claim and has no node yet. */
 export interface ClaimWorld {
   readonly volumes: readonly PersistentVolume[];
   readonly volume: (name: string) => PersistentVolume | undefined;
   readonly storageClass: (name: string) => StorageClass | undefined;
   readonly node: (name: string) => Node | undefined;
-  readonly waitingPod: string | undefined;
+  readonly waitingPod: () => string | undefined;
 }
 
 /** Chooses the next step of a claim, as Kubernetes' binder does. Pure; never throws. */
@@ -64,9 +64,18 @@ function boundStep(claim: PersistentVolumeClaim, world: ClaimWorld): ClaimStep {
   const volume = world.volume(volumeName);
   if (volume === undefined)
     return lost('ClaimLost', 'Bound claim has lost its PersistentVolume. Data on the volume is lost!');
+  if (isSettled(claim, volume)) return { do: 'nothing' };
   if (volume.spec.claimRef === undefined || isForClaim(volume, claim)) return { do: 'bind', volume };
   const misbound = 'Two claims are bound to the same volume, this one is bound incorrectly';
   return lost('ClaimMisbound', misbound);
+}
+
+/** Both sides say that they belong together. */
+function isSettled(claim: PersistentVolumeClaim, volume: PersistentVolume): boolean {
+  const { uid } = claim.metadata;
+  return (
+    claim.status?.phase === 'Bound' && volume.status?.phase === 'Bound' && volume.spec.claimRef?.uid === uid
+  );
 }
 
 function lost(reason: string, message: string): ClaimStep {
@@ -104,7 +113,7 @@ function unboundStep(claim: PersistentVolumeClaim, world: ClaimWorld): ClaimStep
   }
   const volume = findVolume(claim, world.volumes, node === undefined ? () => true : fitsOn(node), delays);
   if (volume !== undefined) return { do: 'bind', volume };
-  if (delays) return { do: 'wait', note: waitingNote(world.waitingPod) };
+  if (delays) return { do: 'wait', note: waitingNote(world.waitingPod()) };
   if (className === '') {
     const message = 'no persistent volumes available for this claim and no storage class is set';
     return { do: 'wait', note: { type: 'Normal', reason: 'FailedBinding', message } };

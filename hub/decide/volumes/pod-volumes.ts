@@ -24,6 +24,8 @@ export interface VolumeLimit {
   /** Which volume, and where it lies. */
   readonly detail: string;
   readonly terms: readonly NodeSelectorTerm[];
+  /** The only node that will do, when there is but one. */
+  readonly node: string | undefined;
 }
 
 /** Where a pod's volumes let it run, or why it can run nowhere yet. */
@@ -99,7 +101,7 @@ function boundNeeds(claim: PersistentVolumeClaim, lookup: VolumeLookup): VolumeN
   const node = nodeOfVolume(volume);
   const where = node === undefined ? 'is tied to certain nodes' : `lies on node "${node}"`;
   const detail = `volume "${volumeName}" of claim "${name}" ${where}`;
-  return { ok: true, limits: [{ reason: 'node(s) had volume node affinity conflict', detail, terms }] };
+  return { ok: true, limits: [{ reason: 'node(s) had volume node affinity conflict', detail, terms, node }] };
 }
 
 function unboundNeeds(claim: PersistentVolumeClaim, lookup: VolumeLookup): VolumeNeeds {
@@ -118,7 +120,7 @@ function unboundNeeds(claim: PersistentVolumeClaim, lookup: VolumeLookup): Volum
   const reason = "node(s) didn't find available persistent volumes to bind";
   return everywhere
     ? { ok: true, limits: [] }
-    : { ok: true, limits: [{ reason, detail, terms: found.flatMap(termsOf) }] };
+    : { ok: true, limits: [{ reason, detail, terms: found.flatMap(termsOf), node: undefined }] };
 }
 
 /** Every volume that the claim could be bound to on some node. */

@@ -82,7 +82,7 @@ const worldWith = (volumes: readonly PersistentVolume[], parts: Partial<ClaimWor
       storageClass('hand', { provisioner: 'kubernetes.io/no-provisioner' }),
     ].find((c) => c.metadata.name === name),
   node: (name) => (name === 'n1' ? plainNode('n1') : undefined),
-  waitingPod: undefined,
+  waitingPod: () => undefined,
   ...parts,
 });
 const selected = (node: string): Partial<PersistentVolumeClaim['metadata']> => ({
@@ -93,7 +93,7 @@ spec('nextClaimStep', (it) => {
   const bound = claim({ volumeName: 'v' }, { annotations: done });
   const cases: readonly (readonly [string, PersistentVolumeClaim, ClaimWorld, string])[] = [
     ['waits for a pod', claim(), worldWith([]), 'wait WaitForFirstConsumer'],
-    ['waits for the pod', claim(), worldWith([], { waitingPod: 'p' }), 'wait WaitForPodScheduled'],
+    ['waits for the pod', claim(), worldWith([], { waitingPod: () => 'p' }), 'wait WaitForPodScheduled'],
     ['provisions on the chosen node', claim({}, selected('n1')), worldWith([]), 'provision'],
     [
       'forgets a node that is gone',
@@ -148,7 +148,13 @@ spec('nextClaimStep', (it) => {
       worldWith([volume('v', { claimRef: { namespace: 'a', name: 'b', uid: 'c' } })]),
       'wait FailedBinding',
     ],
-    ['stays bound', bound, worldWith([volume('v', { claimRef: refTo(bound) }, 'Bound')]), 'bind'],
+    ['gets its status', bound, worldWith([volume('v', { claimRef: refTo(bound) }, 'Bound')]), 'bind'],
+    [
+      'stays bound',
+      { ...bound, status: { phase: 'Bound' } },
+      worldWith([volume('v', { claimRef: refTo(bound) }, 'Bound')]),
+      'nothing',
+    ],
     ['is lost without its volume', bound, worldWith([]), 'lose ClaimLost'],
     [
       'is lost when the volume is of another',
