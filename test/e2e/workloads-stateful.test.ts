@@ -206,7 +206,8 @@ spec(
         metadata: { name: 'own' },
         spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Mi' } } },
       };
-      await lab.apply(`${JSON.stringify(claim)}\n---\n${JSON.stringify(pod)}`);
+      await lab.apply(JSON.stringify(claim));
+      await lab.apply(JSON.stringify(pod));
       const [reader] = await allReady(lab, 'reader', 1);
       assert.ok(reader);
       const away = nodeOf(reader);

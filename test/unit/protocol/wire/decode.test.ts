@@ -34,6 +34,7 @@ const facts = {
 const reports: Report[] = [
   { t: 'hello', ...head, versions: [1], agent: '0.1.0', cluster: '', gen: 0, have: {}, facts },
   { t: 'facts', ...head, facts },
+  { t: 'facts', ...head, facts: { ...facts, dataDir: '/var/lib/coxswain', removedVolumes: ['pvc-1'] } },
   { t: 'sync', ...head, cluster: 'c', gen: 3, have: { 'pod/1': 'r' } },
   {
     t: 'refused',
@@ -97,6 +98,27 @@ const controls: Control[] = [
       },
     ],
     set: { 'pod/u': 'r' },
+    del: [],
+  },
+  {
+    t: 'desired',
+    cluster: 'c',
+    gen: 8,
+    base: 7,
+    items: [
+      {
+        key: 'pod/v',
+        rev: 'r',
+        kind: 'pod',
+        body: {
+          metadata: { name: 'v', namespace: 'n', uid: 'v' },
+          spec: { containers: [] },
+          claims: { data: { volume: 'pvc-1' }, disk: { volume: 'pv', path: '/mnt', readOnly: true } },
+        },
+      },
+      { key: 'node', rev: 'r', kind: 'node', body: { removeVolumes: ['pvc-2'] } },
+    ],
+    set: { 'pod/v': 'r', node: 'r' },
     del: [],
   },
 ];
