@@ -34,7 +34,6 @@ const facts = {
 const reports: Report[] = [
   { t: 'hello', ...head, versions: [1], agent: '0.1.0', cluster: '', gen: 0, have: {}, facts },
   { t: 'facts', ...head, facts },
-  { t: 'facts', ...head, facts: { ...facts, dataDir: '/var/lib/coxswain', removedVolumes: ['pvc-1'] } },
   { t: 'sync', ...head, cluster: 'c', gen: 3, have: { 'pod/1': 'r' } },
   {
     t: 'refused',
@@ -67,6 +66,7 @@ const reports: Report[] = [
       },
     ],
   },
+  { t: 'facts', ...head, facts: { ...facts, dataDir: '/var/lib/coxswain', removedVolumes: ['pvc-1'] } },
 ];
 
 const controls: Control[] = [
