@@ -1,8 +1,10 @@
 /** The command line of `cox`: names, flags and help. What the commands do is in the files beside. */
 import { homedir, hostname } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { VERSION } from '../kit/version.ts';
+import { CliError } from './cli-error.ts';
+import { surgeDrill } from './drill.ts';
 import { type HubClient, openHub } from './hub-client.ts';
 import { joinCluster } from './join.ts';
 import { findKubeconfig, kubeconfigCandidates, mergeKubeconfig } from './kubeconfig.ts';
@@ -37,6 +39,7 @@ export function coxCommand(): Command {
   addToken(cox);
   addKubeconfig(cox);
   addTop(cox);
+  addDrill(cox);
   cox
     .command('version')
     .description('print the version')
@@ -175,4 +178,65 @@ function addTop(cox: Command): void {
       '\nExamples:\n  cox top\n  watch cox top\n\nTEMP with ! means the board is slowed down now (heat or under-voltage).',
     )
     .action(async (flags: HubFlags) => print(await topNodes(await openHub(flags.kubeconfig, env()))));
+}
+
+function addDrill(cox: Command): void {
+  const drill = cox
+    .command('drill')
+    .description('try what the fleet does, with pods of its own')
+    .addHelpText('after', '\nExample:\n  cox drill surge --to 60');
+  drill
+    .command('surge')
+    .description('start many replicas at once and measure until all are ready')
+    .option('--from <n>', 'replicas before and after', whole, 2)
+    .option('--to <n>', 'replicas at the height of the surge', whole, 60)
+    .option('--image <image>', 'image to run; it must have a sleep command', 'busybox:latest')
+    .option('--timeout <seconds>', 'longest any step may take', whole, 300)
+    .option('--keep', 'leave the namespace and its pods')
+    .option(...KUBECONFIG)
+    .addHelpText(
+      'after',
+      `
+It makes a namespace cox-drill-… and removes it in the end, also when it fails.
+Nothing else is touched; running pods only feel the load. Examples:
+  cox drill surge
+  cox drill surge --from 10 --to 200 --timeout 900
+  cox drill surge --image registry.example/app:3 --keep`,
+    )
+    .action(async (flags: HubFlags & DrillFlags) => {
+      if (flags.to <= flags.from) throw new CliError('--to must be more than --from');
+      const hub = await openHub(flags.kubeconfig, env());
+      const { timeout: timeoutSeconds, keep = false, ...rest } = flags;
+      const interrupted = new AbortController();
+      process.once('SIGINT', () => interrupted.abort());
+      const drillOptions = { ...rest, timeoutSeconds, keep };
+      print(await surgeDrill(hub, drillOptions, showProgress(), interrupted.signal));
+    });
+}
+
+interface DrillFlags {
+  readonly from: number;
+  readonly to: number;
+  readonly image: string;
+  readonly timeout: number;
+  readonly keep?: boolean;
+}
+
+function whole(text: string): number {
+  if (!/^\d{1,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number.');
+  return Number(text);
+}
+
+/** One line that is written over on a terminal; elsewhere a line for every tenth of the way. */
+function showProgress(): (ready: number, wanted: number, seconds: number) => void {
+  const { stderr } = process;
+  let told = '';
+  return (ready, wanted, seconds) => {
+    const share = wanted === 0 ? 10 : Math.floor((ready * 10) / wanted);
+    const key = stderr.isTTY ? `${ready}/${wanted}` : `${share}/${wanted}`;
+    if (key === told) return;
+    told = key;
+    const text = `${ready} of ${wanted} pods ready, ${seconds.toFixed(1)} s`;
+    stderr.write(stderr.isTTY ? `\r\x1b[K${text}${ready === wanted ? '\n' : ''}` : `${text}\n`);
+  };
 }

@@ -4,27 +4,36 @@ import { CliError } from './cli-error.ts';
 import { type Access, findKubeconfig, kubeconfigCandidates, readAccess } from './kubeconfig.ts';
 
 const TIMEOUT_MS = 15_000;
+/** Longest a watch is followed. */
+const WATCH_MS = 24 * 3_600_000;
 
 /** A hub and who asks. */
 export interface HubClient {
   readonly access: Access;
-  /** Parsed JSON of a good answer. Throws CliError with the hub's own message. */
+  /** Parsed JSON of a good answer; the body of a PATCH is a merge patch. Throws CliError with the hub's own message. */
   ask(method: HttpsRequest['method'], path: string, body?: unknown): Promise<unknown>;
+  /** Follows a watch until `signal` aborts, or rejects with CliError when it ends earlier. */
+  follow(path: string, onEvent: (event: WatchEvent) => void, signal: AbortSignal): Promise<void>;
   /** The same, but undefined when the hub knows no such thing. */
   find(path: string): Promise<unknown>;
+}
+
+/** One line of a watch. */
+export interface WatchEvent {
+  readonly type: string;
+  readonly object: unknown;
 }
 
 /** A client for the hub of the kubeconfig the flag names, else of the first one found; `env` is $KUBECONFIG. */
 export async function openHub(flag: string | undefined, env: string | undefined): Promise<HubClient> {
   const { path, text } = await findKubeconfig(kubeconfigCandidates(flag, env));
   const access = await readAccess(path, text);
-  const send = (method: HttpsRequest['method'], target: string, body?: unknown): Promise<Answer> =>
-    exchange(access, method, target, body);
   return {
     access,
-    ask: async (method, target, body) => good(await send(method, target, body)),
+    ask: async (method, target, body) => good(await exchange(access, method, target, body)),
+    follow: (target, onEvent, signal) => follow(access, target, onEvent, signal),
     find: async (target) => {
-      const answer = await send('GET', target);
+      const answer = await exchange(access, 'GET', target);
       return answer.code === 404 ? undefined : good(answer);
     },
   };
@@ -35,24 +44,54 @@ interface Answer {
   readonly body: string;
 }
 
-async function exchange(
+async function follow(
+  access: Access,
+  path: string,
+  onEvent: (event: WatchEvent) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  const onLine = (line: string): void => onEvent(JSON.parse(line) as WatchEvent);
+  try {
+    good(await send({ ...to(access, 'GET', path), timeoutMs: WATCH_MS, onLine, signal }));
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    return;
+  }
+  if (!signal.aborted) throw new CliError('the hub ended the watch; is it restarting? Try again.');
+}
+
+function exchange(
   access: Access,
   method: HttpsRequest['method'],
   path: string,
   body?: unknown,
 ): Promise<Answer> {
-  const { server, caPem, certPem, keyPem, token } = access;
+  return send({
+    ...to(access, method, path),
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    ...(method === 'PATCH' ? { contentType: 'application/merge-patch+json' } : {}),
+    timeoutMs: TIMEOUT_MS,
+  });
+}
+
+function to(
+  { server, caPem, certPem, keyPem, token }: Access,
+  method: HttpsRequest['method'],
+  path: string,
+): Omit<HttpsRequest, 'timeoutMs'> {
+  return {
+    url: `${server.replace(/\/$/, '')}${path}`,
+    method,
+    trust: { pinned: caPem },
+    ...(certPem === undefined || keyPem === undefined ? {} : { identity: { certPem, keyPem } }),
+    ...(token === undefined ? {} : { bearer: token }),
+    nowMs: Date.now(),
+  };
+}
+
+async function send(request: HttpsRequest): Promise<Answer> {
   try {
-    return await sendHttps({
-      url: `${server.replace(/\/$/, '')}${path}`,
-      method,
-      trust: { pinned: caPem },
-      ...(certPem === undefined || keyPem === undefined ? {} : { identity: { certPem, keyPem } }),
-      ...(token === undefined ? {} : { bearer: token }),
-      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      timeoutMs: TIMEOUT_MS,
-      nowMs: Date.now(),
-    });
+    return await sendHttps(request);
   } catch (error) {
     if (!(error instanceof HttpsError)) throw error;
     if (error.reason === 'Untrusted')

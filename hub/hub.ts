@@ -132,7 +132,7 @@ export class Hub {
       new StatefulSetController(deps),
       ...people.loops(deps),
       volumes,
-      new Scheduler(deps, liveSource(telemetry), new VolumeBinder(deps)),
+      new Scheduler(deps, liveSource(telemetry), { volumes: new VolumeBinder(deps) }),
       fleet,
     ]);
 

@@ -14,13 +14,18 @@ export type ServerTrust = { readonly pinned: string } | { readonly any: true };
 
 export interface HttpsRequest {
   readonly url: string;
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   readonly trust: ServerTrust;
   /** Client certificate and key, PEM. */
   readonly identity?: { readonly certPem: string; readonly keyPem: string };
   readonly bearer?: string;
-  /** Sent as JSON. */
+  /** Sent as JSON, or as what `contentType` says. */
   readonly body?: string;
+  readonly contentType?: string;
+  /** Takes a good answer line by line as it comes, as a watch sends it; the response's body is empty then. */
+  readonly onLine?: (line: string) => void;
+  /** Ends the exchange from outside: it rejects as broken. */
+  readonly signal?: AbortSignal;
   readonly timeoutMs: number;
   /** Wall time to judge expiry by, epoch ms; a board passes the later of its clock and its last known time. */
   readonly nowMs: number;
@@ -128,7 +133,10 @@ function exchange(socket: TLSSocket, url: URL, options: HttpsRequest): Promise<H
     ...(bearer === undefined ? {} : { authorization: `Bearer ${bearer}` }),
     ...(body === undefined
       ? {}
-      : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+      : {
+          'content-type': options.contentType ?? 'application/json',
+          'content-length': Buffer.byteLength(body),
+        }),
   };
   return new Promise((resolve, reject) => {
     const broken = (cause: Error): void =>
@@ -138,10 +146,15 @@ function exchange(socket: TLSSocket, url: URL, options: HttpsRequest): Promise<H
       path: `${url.pathname}${url.search}`,
       headers,
       createConnection: () => socket,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
     });
     request.once('error', broken);
     request.once('response', (response) => {
-      readBody(response).then((text) => resolve({ code: response.statusCode ?? 0, body: text }), broken);
+      const code = response.statusCode ?? 0;
+      const { onLine } = options;
+      const read =
+        onLine === undefined || code >= 300 ? readBody(response) : readLines(response, onLine).then(() => '');
+      read.then((text) => resolve({ code, body: text }), broken);
     });
     request.end(body);
   });
@@ -156,4 +169,15 @@ async function readBody(response: IncomingMessage): Promise<string> {
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString('utf8');
+}
+
+async function readLines(response: IncomingMessage, onLine: (line: string) => void): Promise<void> {
+  let rest = '';
+  response.setEncoding('utf8');
+  for await (const chunk of response as AsyncIterable<string>) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    if (rest.length > MAX_BODY_BYTES) throw new Error(`a line of the answer exceeds ${MAX_BODY_BYTES} bytes`);
+    for (const line of lines) onLine(line);
+  }
 }

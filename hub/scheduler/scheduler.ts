@@ -1,14 +1,20 @@
+import type { Namespace } from '../../protocol/kinds/core.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Change } from '../cluster.ts';
-import { contentHash } from '../decide/content-hash.ts';
-import { withCondition } from '../decide/node-object.ts';
-import { type NodeState, podToPlace, withPod } from '../decide/node-state.ts';
-import { type Placement, place } from '../decide/place.ts';
-import { placementText, refusalSummary, refusalText } from '../decide/placement-text.ts';
+import { canonicalJson } from '../decide/content-hash.ts';
+import { type MayDisrupt, mayDisrupt } from '../decide/disruption-budgets.ts';
+import type { NotPlaced, Placed } from '../decide/place.ts';
+import { refusalSummary, refusalText, withPreemption } from '../decide/placement-text.ts';
 import { isTerminal } from '../decide/pod-facts.ts';
-import { isApiError, keyOf, type Loop, type LoopDeps, momentOf, referenceTo } from '../loop.ts';
+import { type PodToPlace, podClassOf, podToPlace } from '../decide/pod-to-place.ts';
+import { type Blockers, blockersOf, couldHelp, type Relief } from '../decide/retry-hints.ts';
+import { isApiError, keyOf, type Loop, type LoopDeps } from '../loop.ts';
 import { ClusterState, type ReadLive } from './cluster-state.ts';
+import { Nominations } from './nominations.ts';
+import { Placer } from './placer.ts';
+import { Preemptor } from './preemptor.ts';
+import { SchedulerWrites } from './scheduler-writes.ts';
 import { SchedulingQueue, type Waiting } from './scheduling-queue.ts';
 import { anyVolume, type VolumeBinder } from './volume-binder.ts';
 
@@ -19,44 +25,66 @@ export interface LiveSource {
   readonly subscribe: (listener: (node: string) => void) => () => void;
 }
 
+/** What others know that placement depends on; each has a default that stands in nobody's way. */
+export interface SchedulerPorts {
+  readonly volumes?: VolumeBinder;
+  readonly mayDisrupt?: MayDisrupt;
+  /** All architectures of an image, as `arm64`; undefined while they are not known. */
+  readonly architectures?: (image: string) => readonly string[] | undefined;
+}
+
 const SCHEDULER_NAME = 'default-scheduler';
 /** Longest the scheduler decides before it lets others have the process, in ms. */
 const SLICE_MS = 25;
+/** Telemetry that grows stale tells nobody: all of it is looked at before decisions, but not more often than this. */
+const SWEEP_MS = 100;
+const VOLUME_KINDS: readonly string[] = ['PersistentVolumeClaim', 'PersistentVolume', 'StorageClass'];
 
 /**
  * Binds pods that have no node, one decision after the other on one consistent state, the writes side by side. Wakes on changes
  * only. Invariants: a pod is bound at most once (the client refuses a second time); every placement is assumed before the next
- * decision is taken.
+ * decision is taken; a pod that fits nowhere is not tried again before something changes that could help it.
  */
 export class Scheduler implements Loop {
   readonly #deps: LoopDeps;
   readonly #source: LiveSource;
-  readonly #volumes: VolumeBinder;
+  readonly #ports: SchedulerPorts;
   readonly #queue: SchedulingQueue;
   readonly #state: ClusterState;
+  readonly #placer: Placer;
+  readonly #preemptor: Preemptor;
+  readonly #nominations = new Nominations();
+  readonly #writes: SchedulerWrites;
   readonly #stops: (() => void)[] = [];
-  readonly #writes = new Set<Promise<void>>();
   /** Pods whose bind is under way, by uid: they are not tried a second time meanwhile. */
   readonly #binding = new Set<string>();
+  #sweptAtMs = Number.NEGATIVE_INFINITY;
   #awake = false;
   #stopped = true;
 
-  constructor(deps: LoopDeps, live: LiveSource, volumes: VolumeBinder = anyVolume) {
-    this.#volumes = volumes;
+  constructor(deps: LoopDeps, live: LiveSource, ports: SchedulerPorts = {}) {
     this.#deps = { ...deps, log: deps.log.with({ room: 'scheduler' }) };
     this.#source = live;
+    this.#ports = ports;
     this.#state = new ClusterState(deps.view, live.read);
+    this.#placer = new Placer(this.#state);
+    this.#preemptor = new Preemptor(deps.view, this.#state, this.#placer, ports.mayDisrupt ?? mayDisrupt);
+    this.#writes = new SchedulerWrites(this.#deps, ports.volumes ?? anyVolume);
     this.#queue = new SchedulingQueue(deps.clock, () => this.#wake());
   }
 
   start(signal: AbortSignal): void {
     this.#stopped = false;
-    const { view } = this.#deps;
+    const { view, clock } = this.#deps;
+    for (const node of view.list('Node')) this.#state.setNode(node);
+    for (const pod of view.list('Pod')) {
+      if (pod.spec.nodeName === undefined) this.#enqueue(pod);
+      else this.#state.observe(pod, clock.monotonicMs());
+    }
     this.#stops.push(
       view.subscribe((change) => this.#onChange(change)),
-      this.#source.subscribe(() => this.#queue.unparkAll()),
+      this.#source.subscribe((node) => this.#onLoad(node)),
     );
-    for (const pod of view.list('Pod')) this.#enqueue(pod);
     signal.addEventListener('abort', () => void this.stop(), { once: true });
   }
 
@@ -64,50 +92,108 @@ export class Scheduler implements Loop {
     this.#stopped = true;
     for (const stop of this.#stops.splice(0)) stop();
     this.#queue.stop();
-    await Promise.all(this.#writes);
+    await this.#writes.settled();
   }
 
   #onChange(change: Change): void {
-    if (change.kind === 'Pod') this.#onPod(change as Change<Pod>);
-    if (change.kind === 'Node') this.#onNode(change as Change<Node>);
-    if (VOLUME_KINDS.includes(change.kind)) this.#queue.unparkAll();
+    const { kind } = change;
+    if (kind === 'Pod') this.#onPod(change as Change<Pod>);
+    else if (kind === 'Node') this.#onNode(change as Change<Node>);
+    else if (kind === 'Namespace') this.#onNamespace(change as Change<Namespace>);
+    else if (VOLUME_KINDS.includes(kind)) this.#relieve({ what: 'volume' });
   }
 
   #onPod({ type, object: pod, previous }: Change<Pod>): void {
     const { uid } = pod.metadata;
-    for (const node of [pod.spec.nodeName, previous?.spec.nodeName]) {
-      if (node !== undefined) this.#state.invalidate(node);
-    }
     if (type === 'deleted') {
       this.#queue.remove(uid);
-      this.#state.forget(uid);
-      if (pod.spec.nodeName !== undefined) this.#queue.unparkAll();
-      return;
+      this.#nominations.forget(uid);
+      this.#left(uid, () => this.#state.forget(uid));
+    } else if (pod.spec.nodeName === undefined) {
+      this.#onUnbound(pod, previous);
+    } else {
+      this.#queue.remove(uid);
+      this.#nominations.forget(uid);
+      this.#onBound(pod, previous);
     }
-    if (pod.spec.nodeName === undefined) {
-      this.#enqueue(pod);
-      if (previous !== undefined && contentHash(pod.spec) !== contentHash(previous.spec))
-        this.#queue.unpark(uid);
-      return;
-    }
-    this.#queue.remove(uid);
-    this.#state.observe(pod, this.#deps.clock.monotonicMs());
-    if (isTerminal(pod) && previous !== undefined && !isTerminal(previous)) this.#queue.unparkAll();
+  }
+
+  #onUnbound(pod: Pod, previous: Pod | undefined): void {
+    this.#enqueue(pod);
+    if (previous === undefined || !this.#queue.has(pod.metadata.uid)) return;
+    const isSame =
+      canonicalJson([pod.spec, pod.metadata.labels]) ===
+      canonicalJson([previous.spec, previous.metadata.labels]);
+    if (!isSame) this.#queue.retry(pod.metadata.uid);
+  }
+
+  #onBound(pod: Pod, previous: Pod | undefined): void {
+    const { uid } = pod.metadata;
+    const before = this.#state.resident(uid);
+    const left = this.#state.observe(pod, this.#deps.clock.monotonicMs());
+    const now = this.#state.resident(uid);
+    const changed = before?.pod !== now?.pod;
+    if (before !== undefined && (left || changed))
+      this.#relieve({ what: 'podLeft', node: before.node, pod: before.pod });
+    if (now !== undefined && (changed || previous?.spec.nodeName === undefined))
+      this.#relieve({ what: 'podCame', pod: now.pod });
+  }
+
+  /** Tells those who wait that a pod has left its node, when it was on one. */
+  #left(uid: string, remove: () => void): void {
+    const resident = this.#state.resident(uid);
+    remove();
+    if (resident !== undefined) this.#relieve({ what: 'podLeft', node: resident.node, pod: resident.pod });
   }
 
   #onNode({ type, object: node, previous }: Change<Node>): void {
-    this.#state.invalidate(node.metadata.name);
-    if (type === 'deleted') return;
-    if (previous === undefined || placementFacts(node) !== placementFacts(previous)) this.#queue.unparkAll();
+    const { name } = node.metadata;
+    if (type === 'deleted') this.#state.removeNode(name);
+    else if (previous !== undefined && placementFacts(node) === placementFacts(previous)) return;
+    else this.#state.setNode(node);
+    this.#relieve({ what: 'node', node: name });
+  }
+
+  #onNamespace({ object, previous }: Change<Namespace>): void {
+    if (canonicalJson(object.metadata.labels) === canonicalJson(previous?.metadata.labels)) return;
+    this.#state.namespacesChanged();
+    this.#relieve({ what: 'namespace' });
+  }
+
+  #onLoad(node: string): void {
+    this.#state.refreshNode(node);
+    this.#relieve({ what: 'load', node });
+  }
+
+  /** Lets those try again whom the change could help: of each class one, the others follow it while there is room. */
+  #relieve(relief: Relief): void {
+    const node = 'node' in relief ? relief.node : undefined;
+    if (node !== undefined) for (const uid of this.#nominations.on(node)) this.#queue.retry(uid);
+    for (const parked of this.#queue.parked()) {
+      const answer = couldHelp(relief, parked, this.#state.namespaceLabels);
+      if (answer === 'no') continue;
+      const helps =
+        answer === 'yes' ||
+        (node !== undefined && this.#placer.fits(parked.pod, node)) ||
+        (relief.what === 'node' && parked.pod.priority > this.#state.lowestPriority);
+      if (helps) this.#queue.release(parked);
+    }
   }
 
   #enqueue(pod: Pod): void {
+    const { uid, namespace = '', name } = pod.metadata;
     if (!isOurs(pod)) {
-      this.#queue.remove(pod.metadata.uid);
+      this.#queue.remove(uid);
       return;
     }
-    if (this.#binding.has(pod.metadata.uid)) return;
-    const { uid, namespace = '', name } = pod.metadata;
+    if (isGated(pod)) {
+      this.#queue.remove(uid);
+      this.#writes.run(this.#writes.tellGated(pod));
+      return;
+    }
+    if (this.#binding.has(uid) || this.#queue.has(uid)) return;
+    const nominated = pod.status?.nominatedNodeName;
+    if (nominated !== undefined && nominated !== '') this.#nominations.add(podToPlace(pod), nominated);
     this.#queue.add({ uid, namespace, name, priority: pod.spec.priority ?? 0 });
   }
 
@@ -122,110 +208,105 @@ export class Scheduler implements Loop {
     this.#awake = false;
     if (this.#stopped) return;
     const { clock } = this.#deps;
-    const untilMs = clock.monotonicMs() + SLICE_MS;
-    const ready = this.#queue.takeReady();
-    if (ready.length === 0) return;
-    const nodes = new Map(this.#state.nodes().map((node) => [node.name, node]));
-    for (const [i, waiting] of ready.entries()) {
-      if (i > 0 && clock.monotonicMs() > untilMs) {
-        for (const rest of ready.slice(i)) this.#queue.putBack(rest);
-        this.#awake = true;
-        setImmediate(() => this.#decide());
-        return;
-      }
-      this.#placeOne(waiting, nodes);
+    const startedAtMs = clock.monotonicMs();
+    if (startedAtMs - this.#sweptAtMs >= SWEEP_MS) {
+      this.#sweptAtMs = startedAtMs;
+      this.#state.refreshLive();
     }
+    for (;;) {
+      const waiting = this.#queue.take();
+      if (waiting === undefined) return;
+      this.#decideOne(waiting);
+      if (clock.monotonicMs() - startedAtMs > SLICE_MS) break;
+    }
+    this.#awake = true;
+    setImmediate(() => this.#decide());
   }
 
-  #placeOne(waiting: Waiting, nodes: Map<string, NodeState>): void {
+  #decideOne(waiting: Waiting): void {
     const pod = this.#deps.view.byUid('Pod', waiting.uid);
-    if (pod === undefined || !isOurs(pod)) return;
-    const wanted = podToPlace(pod);
-    const allowed = this.#volumes.allowed(pod);
-    const candidates = [...nodes.values()];
-    const placement = allowed.ok
-      ? place(wanted, candidates, allowed.required)
-      : refusedByVolumes(candidates, allowed.why);
-    if (!placement.ok) {
-      this.#queue.failed(waiting, true);
-      this.#track(this.#tellUnschedulable(pod, placement));
+    if (pod === undefined || !isOurs(pod) || isGated(pod)) {
+      this.#queue.remove(waiting.uid);
       return;
     }
-    const node = nodes.get(placement.node);
-    if (node !== undefined) nodes.set(placement.node, withPod(node, wanted, true));
-    this.#state.assume(wanted, placement.node);
-    this.#track(this.#bind(pod, waiting, placement, nodes.size));
+    const volumes = (this.#ports.volumes ?? anyVolume).allowed(pod);
+    const { architectures } = this.#ports;
+    const wanted = podToPlace(pod, {
+      ...(volumes.ok && { volumeNodes: volumes.required }),
+      ...(architectures !== undefined && { architectures }),
+    });
+    if (!volumes.ok) {
+      this.#parkForVolumes(pod, waiting, wanted, volumes.why);
+      return;
+    }
+    const promised = this.#nominations.before(wanted);
+    const nominated = this.#nominations.of(wanted.uid);
+    const placement =
+      (nominated === undefined ? undefined : this.#placer.placeOn(wanted, nominated, promised)) ??
+      this.#placer.place(wanted, promised);
+    if (placement.ok) this.#take(pod, waiting, wanted, placement);
+    else this.#park(pod, waiting, wanted, placement);
   }
 
-  async #bind(pod: Pod, waiting: Waiting, placement: Placement & { ok: true }, nodes: number): Promise<void> {
-    const { client, events, log } = this.#deps;
-    const { namespace = '', name, uid } = pod.metadata;
+  #take(pod: Pod, waiting: Waiting, wanted: PodToPlace, placement: Placed): void {
+    this.#nominations.forget(wanted.uid);
+    this.#state.assume(wanted, placement.node);
+    this.#queue.placed(waiting);
+    this.#writes.run(this.#bind(pod, waiting, placement));
+  }
+
+  #park(pod: Pod, waiting: Waiting, wanted: PodToPlace, { reasons }: NotPlaced): void {
+    const preemption = this.#preemptor.plan(pod, wanted, reasons, this.#nominations.before(wanted));
+    let blockers: Blockers = blockersOf(reasons);
+    if (preemption.ok) {
+      this.#makeRoom(pod, wanted, preemption.node, preemption.victims);
+      // Whatever kept it away, the room that is made now is what it waits for.
+      blockers = new Set([...blockers, 'resources']);
+    } else if (!preemption.why.startsWith('not eligible')) {
+      this.#nominations.forget(wanted.uid);
+      this.#writes.run(this.#writes.nominate(pod, undefined));
+    }
+    const why = preemption.ok ? undefined : preemption.why;
+    this.#queue.park(waiting, podClassOf(wanted), wanted, blockers);
+    const summary = withPreemption(refusalSummary(reasons), why);
+    this.#writes.run(this.#writes.tellUnschedulable(pod, summary, refusalText(reasons, why)));
+  }
+
+  #parkForVolumes(pod: Pod, waiting: Waiting, wanted: PodToPlace, why: string): void {
+    this.#queue.park(waiting, podClassOf(wanted), wanted, new Set(['volume']));
+    const text = `0/${this.#state.nodes.count} nodes are available: ${why}.`;
+    this.#writes.run(this.#writes.tellUnschedulable(pod, text, text));
+  }
+
+  #makeRoom(pod: Pod, wanted: PodToPlace, node: string, victims: readonly Pod[]): void {
+    // Less important pods that room was made for here have to look for another.
+    for (const { pod: other } of this.#nominations.lowerOn(node, wanted.priority)) {
+      this.#nominations.forget(other.uid);
+      this.#queue.retry(other.uid);
+      const object = this.#deps.view.byUid('Pod', other.uid);
+      if (object !== undefined) this.#writes.run(this.#writes.nominate(object, undefined));
+    }
+    this.#nominations.add(wanted, node);
+    this.#writes.run(this.#writes.nominate(pod, node));
+    for (const victim of victims) this.#writes.run(this.#writes.preempt(victim, pod, node));
+  }
+
+  async #bind(pod: Pod, waiting: Waiting, placement: Placed): Promise<void> {
+    const { uid } = pod.metadata;
     this.#binding.add(uid);
     try {
-      await this.#volumes.prepare(pod, placement.node);
-      await client.bind(namespace, name, uid, placement.node);
+      await this.#writes.bind(pod, placement, this.#state.nodes.count);
       this.#binding.delete(uid);
     } catch (err) {
       this.#binding.delete(uid);
-      this.#state.forget(uid);
-      if (isApiError(err, 'NotFound')) return;
+      const now = this.#deps.view.byUid('Pod', uid);
+      if (now?.spec.nodeName === undefined) this.#left(uid, () => this.#state.forget(uid));
+      if (now === undefined || isApiError(err, 'NotFound')) return;
       // Conflict: bound by somebody else, or changed; the next look sees which. Others heal by time.
-      log.debug('bind failed', { pod: keyOf(pod), node: placement.node, err });
-      if (!this.#stopped) this.#queue.failed(waiting, false);
-      return;
+      this.#deps.log.debug('bind failed', { pod: keyOf(pod), node: placement.node, err });
+      if (!this.#stopped && isOurs(now)) this.#queue.failed(waiting);
     }
-    const { score, feasible, staleTelemetry } = placement;
-    log.info('pod bound', { pod: keyOf(pod), node: placement.node, score, feasible, staleTelemetry });
-    const message = `Successfully assigned ${keyOf(pod)} to ${placement.node} (${placementText(placement, nodes)})`;
-    events.record({ involved: referenceTo(pod), type: 'Normal', reason: 'Scheduled', message });
   }
-
-  async #tellUnschedulable(pod: Pod, placement: Placement & { ok: false }): Promise<void> {
-    const { client, events, clock } = this.#deps;
-    const { namespace = '', name, uid } = pod.metadata;
-    const message = refusalText(placement.reasons);
-    const involved = referenceTo(pod);
-    events.record({ involved, type: 'Warning', reason: 'FailedScheduling', message, replaces: true });
-    // The condition goes to the disk: only the summary, which does not change with every load figure.
-    const summary = refusalSummary(placement.reasons);
-    const present = pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
-    if (present?.status === 'False' && present.message === summary) return;
-    const condition = {
-      type: 'PodScheduled',
-      status: 'False',
-      reason: 'Unschedulable',
-      message: summary,
-      lastTransitionTime:
-        (present?.status === 'False' ? present.lastTransitionTime : undefined) ?? momentOf(clock).time,
-    } as const;
-    await client.modify(
-      'Pod',
-      namespace,
-      name,
-      (draft) => {
-        if (draft.metadata.uid !== uid || draft.spec.nodeName !== undefined) return false;
-        draft.status = { ...draft.status, conditions: withCondition(draft.status?.conditions, condition) };
-        return true;
-      },
-      'status',
-    );
-  }
-
-  /** Writes run beside the next decisions; what they fail with is told, never thrown into nowhere. */
-  #track(write: Promise<void>): void {
-    const tracked = write
-      .catch((err: unknown) => this.#deps.log.warn('scheduler write failed', { err }))
-      .finally(() => this.#writes.delete(tracked));
-    this.#writes.add(tracked);
-  }
-}
-
-/** Kinds whose changes may let a pod with claims go somewhere. */
-const VOLUME_KINDS: readonly string[] = ['PersistentVolumeClaim', 'PersistentVolume', 'StorageClass'];
-
-/** The pod's volumes let it run nowhere, whatever the nodes are like. */
-function refusedByVolumes(nodes: readonly NodeState[], why: string): Placement & { ok: false } {
-  return { ok: false, reasons: nodes.map((node) => ({ node: node.name, refusals: [{ reason: why }] })) };
 }
 
 /** Pods this scheduler has to place. */
@@ -235,11 +316,15 @@ function isOurs(pod: Pod): boolean {
   return schedulerName === undefined || schedulerName === '' || schedulerName === SCHEDULER_NAME;
 }
 
-/** What of a node can make a difference to where pods fit. */
+function isGated(pod: Pod): boolean {
+  return (pod.spec.schedulingGates?.length ?? 0) > 0;
+}
+
+/** What of a node can make a difference to where pods go. */
 function placementFacts(node: Node): string {
   const { labels } = node.metadata;
   const { taints, unschedulable } = node.spec;
-  const { allocatable, conditions } = node.status ?? {};
+  const { allocatable, capacity, images, conditions } = node.status ?? {};
   const ready = conditions?.find((c) => c.type === 'Ready')?.status;
-  return contentHash({ labels, taints, unschedulable, allocatable, ready });
+  return canonicalJson({ labels, taints, unschedulable, allocatable, capacity, images, ready });
 }

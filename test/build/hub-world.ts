@@ -78,7 +78,7 @@ export class HubWorld {
       new NodeLifecycleController(deps, this.liveness),
       new GarbageController(deps, { customKinds: () => custom.stored() }),
       volumes,
-      new Scheduler(deps, liveSource(this.telemetry), new VolumeBinder(deps)),
+      new Scheduler(deps, liveSource(this.telemetry), { volumes: new VolumeBinder(deps) }),
     ];
   }
 

@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert';
-import { type NodeState, type PodToPlace, withPod } from '../../../../hub/decide/node-state.ts';
+import { type NodeState, withFreshPod } from '../../../../hub/decide/node-state.ts';
 import { place } from '../../../../hub/decide/place.ts';
 import { placementText, refusalText } from '../../../../hub/decide/placement-text.ts';
+import type { PodToPlace } from '../../../../hub/decide/pod-to-place.ts';
 import { live, nodeOf, podOf } from '../../../build/placement.ts';
 import { spec } from '../../../spec.ts';
 
@@ -15,7 +16,7 @@ function placeMany(count: number, pod: PodToPlace, nodes: readonly NodeState[]):
     const placed = place(pod, [...states.values()]);
     if (!placed.ok) throw new Error(refusalText(placed.reasons));
     const node = states.get(placed.node);
-    if (node !== undefined) states.set(placed.node, withPod(node, pod, true));
+    if (node !== undefined) states.set(placed.node, withFreshPod(node, pod));
     counts[placed.node] = (counts[placed.node] ?? 0) + 1;
   }
   return counts;
@@ -73,10 +74,10 @@ spec('place: filters', (it) => {
     [
       'refuses a taken host port',
       { hostPorts: ['TCP/80/127.0.0.1'] },
-      { hostPorts: new Set(['TCP/80']) },
+      { hostPorts: new Map([['TCP/80', 1]]) },
       /free ports/,
     ],
-    ['takes the other protocol', { hostPorts: ['UDP/80'] }, { hostPorts: new Set(['TCP/80']) }, /fits/],
+    ['takes the other protocol', { hostPorts: ['UDP/80'] }, { hostPorts: new Map([['TCP/80', 1]]) }, /fits/],
     [
       'refuses memory that is really gone though requests say it is free',
       { estimate: { cpuMilli: 1, memoryBytes: 100 * MIB } },
@@ -207,7 +208,10 @@ spec('place: scores', (it) => {
     [
       'prefers a node with the image',
       {},
-      [nodeOf('a', { images: new Set(['x']) }), nodeOf('b', { images: new Set(['busybox:latest']) })],
+      [
+        nodeOf('a', { images: new Map([['x', 0]]) }),
+        nodeOf('b', { images: new Map([['docker.io/library/busybox:latest', 0]]) }),
+      ],
       'b',
     ],
     ['goes by name at last', {}, [nodeOf('b'), nodeOf('a')], 'a'],
