@@ -64,14 +64,11 @@ export class RevisionHistory {
     const plan = planRevision(owner, this.owned(owner));
     if (plan.do === 'create') return this.#create(owner, plan.number, collisionCount);
     const { revision } = plan;
-    const number = plan.renumber ?? revision.revision;
-    const annotations = revisionAnnotations(owner, revision.metadata.annotations);
-    const same = Object.entries(annotations).every(([k, v]) => revision.metadata.annotations?.[k] === v);
-    if (number === revision.revision && same) return { revision, collisionCount };
+    const { renumber } = plan;
+    if (renumber === undefined) return { revision, collisionCount };
     const { namespace = '', name } = revision.metadata;
     const written = await this.#deps.client.modify('ControllerRevision', namespace, name, (draft) => {
-      draft.revision = number;
-      draft.metadata.annotations = revisionAnnotations(owner, draft.metadata.annotations);
+      draft.revision = renumber;
       return true;
     });
     return { revision: written ?? revision, collisionCount };

@@ -76,15 +76,12 @@ export function planRevision(owner: RevisionOwner, owned: readonly ControllerRev
 }
 
 /**
- * Annotations of the revision of the present template: the owner's, so that `kubernetes.io/change-cause` shows in the history,
- * on top of what it had.
+ * Annotations of a new revision: the owner's, so that `kubernetes.io/change-cause` shows in the history. Later changes of the
+ * owner's do not reach it: after a rollback they would speak of another template.
  */
-export function revisionAnnotations(
-  owner: RevisionOwner,
-  present: Readonly<Record<string, string>> = {},
-): Record<string, string> {
+export function revisionAnnotations(owner: RevisionOwner): Record<string, string> {
   const { [LAST_APPLIED]: _applied, ...inherited } = owner.metadata.annotations ?? {};
-  return { ...present, ...inherited };
+  return inherited;
 }
 
 /** Labels that make kubectl find a revision by the owner's selector, and its hash. */

@@ -124,6 +124,18 @@ spec(
       assert.is(await sh('web-0', 'cat /data/file'), 'kept\n');
     });
 
+    it('finds its data again after a power cut', async () => {
+      const node = nodeOf(await podNamed('web-0'));
+      await sh('web-0', 'sync');
+      await lab.run('power-off', node);
+      await lab.run('power-on', node);
+      await lab.eventually(async () => (await sh('web-0', 'cat /data/file')) === 'kept\n', {
+        withinMs: 60_000,
+      });
+      await allReady(lab, 'web', 3, 60_000);
+      assert.is(nodeOf(await podNamed('web-0')), node);
+    });
+
     it('keeps the volume when scaled down, and takes it up again', async () => {
       await sh('web-2', 'echo two > /data/file');
       const node = nodeOf(await podNamed('web-2'));

@@ -112,10 +112,7 @@ spec('controller revisions', (it) => {
       'kubernetes.io/change-cause': 'x',
       'kubectl.kubernetes.io/last-applied-configuration': '{}',
     };
-    assert.equal(revisionAnnotations(owner('a', annotations), { own: '1' }), {
-      own: '1',
-      'kubernetes.io/change-cause': 'x',
-    });
+    assert.equal(revisionAnnotations(owner('a', annotations)), { 'kubernetes.io/change-cause': 'x' });
   });
 
   it('without a controller are adopted when the selector matches', () => {
