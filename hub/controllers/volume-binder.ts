@@ -4,7 +4,7 @@ import type { PersistentVolumeClaim } from '../../protocol/kinds/storage.ts';
 import { isTerminal } from '../decide/pod-facts.ts';
 import { claimVolume } from '../decide/volumes/binding.ts';
 import { fitsOn } from '../decide/volumes/claim-step.ts';
-import { findVolume } from '../decide/volumes/match.ts';
+import { findVolume, termsOf } from '../decide/volumes/match.ts';
 import {
   claimsOf,
   isBound,
@@ -52,7 +52,7 @@ export class VolumeBinder {
     return { ok: true, required: needs.limits.map((limit) => limit.terms) };
   }
 
-  /** Has the pod's claims bound on the node. Rejects when they are not within half a minute, or when a claim goes meanwhile. */
+  /** Has the pod's claims bound on the node. Rejects when they are not within half a minute, and when a claim goes or is bound elsewhere meanwhile. */
   async prepare(pod: Pod, nodeName: string): Promise<void> {
     const { namespace = '' } = pod.metadata;
     const names = claimsOf(pod.spec).map((use) => use.claim);
@@ -62,6 +62,16 @@ export class VolumeBinder {
       if (claim !== undefined && !isBound(claim)) await this.#choose(claim, nodeName);
     }
     await this.#allBound(namespace, names);
+    const elsewhere = names.find((name) => !this.#isOn(namespace, name, nodeName));
+    // Another pod of the claim was faster on another node: the next look knows where the volume is.
+    if (elsewhere !== undefined)
+      throw new Error(`persistentvolumeclaim "${elsewhere}" was bound on another node`);
+  }
+
+  #isOn(namespace: string, claim: string, nodeName: string): boolean {
+    const volume = this.#lookup.volume(this.#lookup.claim(namespace, claim)?.spec.volumeName ?? '');
+    const node = this.#deps.view.get('Node', '', nodeName);
+    return volume !== undefined && node !== undefined && fitsOn(node)(termsOf(volume));
   }
 
   #whyAway({ terms, node: name, detail, reason }: VolumeLimit): string | undefined {
@@ -79,11 +89,13 @@ export class VolumeBinder {
     const node = view.get('Node', '', nodeName);
     if (node === undefined) throw new Error(`node "${nodeName}" is gone`);
     const volume = findVolume(claim, view.list('PersistentVolume'), fitsOn(node));
-    if (volume !== undefined)
+    if (volume !== undefined && volume.spec.claimRef?.uid === undefined)
       await client.modify('PersistentVolume', '', volume.metadata.name, (draft) => claimVolume(draft, claim));
     const { namespace = '', name, uid } = claim.metadata;
     await client.modify('PersistentVolumeClaim', namespace, name, (draft) => {
-      if (draft.metadata.uid !== uid || isBound(draft)) return false;
+      const chosen = draft.metadata.annotations?.[SELECTED_NODE];
+      const isTaken = chosen !== undefined && view.get('Node', '', chosen) !== undefined;
+      if (draft.metadata.uid !== uid || isBound(draft) || isTaken) return false;
       draft.metadata.annotations = { ...draft.metadata.annotations, [SELECTED_NODE]: nodeName };
       return true;
     });

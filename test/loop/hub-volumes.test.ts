@@ -183,6 +183,29 @@ spec('the hub keeps volumes', (it) => {
     await world.stop();
   });
 
+  it('brings pods that share a claim to one node, and never mounts it on another', async () => {
+    const world = await HubWorld.start();
+    const devices = await world.devices('worker-1', 'worker-2', 'worker-3');
+    await makeClaim(world, 'shared');
+    const names = ['a', 'b', 'c', 'd', 'e', 'f'];
+    await Promise.all(names.map((name) => makePod(world, name, 'shared')));
+    await world.until(() => names.every((name) => world.ready(name).length === 1), 50);
+    const homes = new Set(names.map((name) => world.pods(name)[0]?.spec.nodeName));
+    assert.is(homes.size, 1, [...homes].join());
+    const other = devices.find((d) => !homes.has(d.name));
+    await world.store.create('Pod', {
+      metadata: { name: 'forced', namespace: 'default' },
+      spec: {
+        nodeName: other?.name ?? '',
+        containers: [{ name: 'main', image: 'busybox' }],
+        volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'shared' } }],
+      },
+    });
+    await world.until(() => [...(other?.held.values() ?? [])].some((item) => item.kind === 'pod'));
+    assert.is(other?.volumes.size, 0);
+    await world.stop();
+  });
+
   it('says why it makes no volume', async () => {
     const world = await HubWorld.start();
     await world.devices('worker-1');

@@ -140,7 +140,7 @@ function candidates(
 
 /**
  * What a device must know to mount the claims of a pod, by the name of the pod's volume; claims that are not bound, and volumes that
- * are not on the device's own disk, are left out. Undefined for a pod without claims.
+ * the pod's node does not have, are left out. Undefined for a pod without claims.
  */
 export function claimedVolumes(
   pod: Pod,
@@ -155,7 +155,10 @@ export function claimedVolumes(
       claim === undefined || !isBound(claim) ? undefined : lookup.volume(claim.spec.volumeName ?? '');
     const mount = volume === undefined ? undefined : mountOf(volume);
     const isTheirs = claim !== undefined && volume !== undefined && isForClaim(volume, claim);
-    if (isTheirs && mount !== undefined)
+    const home = volume === undefined ? undefined : nodeOfVolume(volume);
+    // A pod that was put on another node by hand must not find an empty folder there.
+    const isHere = home === undefined || home === pod.spec.nodeName;
+    if (isTheirs && isHere && mount !== undefined)
       found[use.volume] = { ...mount, ...(use.readOnly ? { readOnly: true } : {}) };
   }
   return found;

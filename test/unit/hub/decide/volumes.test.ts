@@ -379,6 +379,12 @@ spec('volumes of a pod', (it) => {
       vol: { volume: 'v', readOnly: true },
     });
     assert.equal(claimedVolumes(user, lookup(claim())), {});
+    const away = volume('v', { claimRef: refTo(bound), nodeAffinity: only('n1') }, 'Bound', {
+      annotations: ours,
+    });
+    const on = (nodeName: string): Pod => ({ ...user, spec: { ...user.spec, nodeName } });
+    assert.equal(claimedVolumes(on('n1'), lookup(bound, [away])), { vol: { volume: 'v', readOnly: true } });
+    assert.equal(claimedVolumes(on('n2'), lookup(bound, [away])), {});
     assert.is(claimedVolumes({ ...user, spec: { containers: [] } }, lookup(bound)), undefined);
   });
 });
