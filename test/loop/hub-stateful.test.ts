@@ -180,6 +180,32 @@ spec('the hub runs stateful sets', (it) => {
     await world.stop();
   });
 
+  it('takes over the pods that an earlier set of its name left, and lets go of others', async () => {
+    const world = await HubWorld.start();
+    await world.devices('worker-1');
+    await makeSet(world, 2);
+    await world.until(() => isDone(world, 2));
+    const uids = [podOf(world, 0)?.metadata.uid, podOf(world, 1)?.metadata.uid];
+    await world.store.delete('StatefulSet', 'default', 'web', { propagation: 'Orphan' });
+    await world.until(() => setOf(world) === undefined);
+    assert.is(podOf(world, 1)?.metadata.ownerReferences?.length ?? 0, 0);
+    await makeSet(world, 2);
+    await world.until(() => isDone(world, 2));
+    assert.equal([podOf(world, 0)?.metadata.uid, podOf(world, 1)?.metadata.uid], uids);
+    const owner = podOf(world, 1)?.metadata.ownerReferences?.[0];
+    assert.is(owner?.uid, setOf(world)?.metadata.uid);
+    assert.is(world.store.list('ControllerRevision', 'default').length, 1);
+    await world.store.modify('Pod', 'default', 'web-1', (draft) => {
+      draft.metadata.labels = { app: 'other' };
+      return true;
+    });
+    await world.until(() => (podOf(world, 1)?.metadata.ownerReferences?.length ?? 0) === 0);
+    assert.is(podOf(world, 1)?.metadata.uid, uids[1], 'its name is taken until somebody removes it');
+    await world.store.delete('Pod', 'default', 'web-1');
+    await world.until(() => isDone(world, 2) && podOf(world, 1)?.metadata.uid !== uids[1]);
+    await world.stop();
+  });
+
   it('replaces a pod on a lost node only when it is gone for good', async () => {
     const world = await HubWorld.start();
     const devices = await world.devices('worker-1', 'worker-2');

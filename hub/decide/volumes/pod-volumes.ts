@@ -50,6 +50,7 @@ export interface ClaimUse {
   readonly readOnly: boolean;
 }
 
+const NONE_TO_BIND = "node(s) didn't find available persistent volumes to bind";
 const NO_USES: readonly ClaimUse[] = [];
 
 /** The claims a pod uses, in the order of its volumes. */
@@ -113,14 +114,31 @@ function unboundNeeds(claim: PersistentVolumeClaim, lookup: VolumeLookup): Volum
   const why = provisioner === LOCAL_PROVISIONER ? whyNotProvisioned(claim) : undefined;
   if (why !== undefined)
     return no(`persistentvolumeclaim "${claim.metadata.name}" cannot be provisioned: ${why}`);
-  if (provisioner !== NO_PROVISIONER) return { ok: true, limits: [] };
+  if (provisioner !== NO_PROVISIONER) return { ok: true, limits: topologyLimits(claim, storageClass) };
   const found = candidates(claim, lookup.volumes());
   const everywhere = found.some((volume) => termsOf(volume).length === 0);
   const detail = `claim "${claim.metadata.name}" needs a volume of class "${className}"`;
-  const reason = "node(s) didn't find available persistent volumes to bind";
   return everywhere
     ? { ok: true, limits: [] }
-    : { ok: true, limits: [{ reason, detail, terms: found.flatMap(termsOf), node: undefined }] };
+    : {
+        ok: true,
+        limits: [{ reason: NONE_TO_BIND, detail, terms: found.flatMap(termsOf), node: undefined }],
+      };
+}
+
+/** Where the class allows volumes to be made. */
+function topologyLimits(claim: PersistentVolumeClaim, storageClass: StorageClass): VolumeLimit[] {
+  const { allowedTopologies = [], metadata } = storageClass;
+  if (allowedTopologies.length === 0) return [];
+  const terms = allowedTopologies.map(({ matchLabelExpressions = [] }) => ({
+    matchExpressions: matchLabelExpressions.map(({ key, values }) => ({
+      key,
+      operator: 'In' as const,
+      values,
+    })),
+  }));
+  const detail = `claim "${claim.metadata.name}" needs a node where class "${metadata.name}" allows volumes`;
+  return [{ reason: NONE_TO_BIND, detail, terms, node: undefined }];
 }
 
 /** Every volume that the claim could be bound to on some node. */

@@ -80,6 +80,9 @@ const worldWith = (volumes: readonly PersistentVolume[], parts: Partial<ClaimWor
       storageClass('now', { volumeBindingMode: 'Immediate' }),
       storageClass('far', { provisioner: 'example.com/nfs', volumeBindingMode: 'Immediate' }),
       storageClass('hand', { provisioner: 'kubernetes.io/no-provisioner' }),
+      storageClass('ssd', {
+        allowedTopologies: [{ matchLabelExpressions: [{ key: 'disk', values: ['ssd', 'nvme'] }] }],
+      }),
     ].find((c) => c.metadata.name === name),
   node: (name) => (name === 'n1' ? plainNode('n1') : undefined),
   waitingPod: () => undefined,
@@ -344,6 +347,11 @@ spec('volumes of a pod', (it) => {
       'pod has unbound immediate PersistentVolumeClaims',
     ],
     ['waits for it', lookup(claim()), ''],
+    [
+      'where its class allows it',
+      lookup(pod({ storageClassName: 'ssd' })),
+      'limit claim "data" needs a node where class "ssd" allows volumes',
+    ],
     [
       'no volume by hand',
       lookup(pod({ storageClassName: 'hand' })),
