@@ -58,7 +58,7 @@ export class StatefulSetController implements Loop {
       const { name, namespace } = object.metadata;
       for (const set of this.#deps.view.list('StatefulSet', namespace))
         if (templateNames(set).some((template) => name.startsWith(claimName(template, set.metadata.name))))
-          this.#loop.queue.add(keyOf(set));
+          this.#loop.add(keyOf(set));
     }
   }
 
@@ -66,11 +66,11 @@ export class StatefulSetController implements Loop {
     const { view } = this.#deps;
     const uid = controllerUid(pod);
     const owner = uid === undefined ? undefined : view.byUid('StatefulSet', uid);
-    if (owner !== undefined) this.#loop.queue.add(keyOf(owner));
+    if (owner !== undefined) this.#loop.add(keyOf(owner));
     // A pod without owner may be one to adopt; one of another owner may hold a name that is wanted.
     const { namespace, name } = pod.metadata;
     const set = view.get('StatefulSet', namespace ?? '', name.replace(/-\d+$/, ''));
-    if (owner === undefined && set !== undefined) this.#loop.queue.add(keyOf(set));
+    if (owner === undefined && set !== undefined) this.#loop.add(keyOf(set));
   }
 
   async #reconcile(key: string): Promise<void> {
@@ -148,8 +148,9 @@ export class StatefulSetController implements Loop {
     const { metadata, spec } = set;
     const matches = (pod: Pod): boolean => selectorMatches(spec.selector, pod.metadata.labels);
     const orphans = this.#deps.view
-      .list('Pod', metadata.namespace)
-      .filter((pod) => controllerUid(pod) === undefined && pod.metadata.deletionTimestamp === undefined)
+      .ownedBy('Pod', '')
+      .filter((pod) => pod.metadata.namespace === metadata.namespace)
+      .filter((pod) => pod.metadata.deletionTimestamp === undefined)
       .filter((pod) => matches(pod) && ordinalOf(metadata.name, pod.metadata.name) !== undefined);
     for (const pod of orphans) await this.#pods.adopt(set, pod);
     const strangers = this.#owned(set).filter(

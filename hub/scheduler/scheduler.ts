@@ -2,7 +2,7 @@ import type { Namespace } from '../../protocol/kinds/core.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Change } from '../cluster.ts';
-import { canonicalJson } from '../decide/content-hash.ts';
+import { sameJson } from '../decide/content-hash.ts';
 import { type MayDisrupt, mayDisrupt } from '../decide/disruption-budgets.ts';
 import type { NotPlaced, Placed } from '../decide/place.ts';
 import { refusalSummary, refusalText, withPreemption } from '../decide/placement-text.ts';
@@ -122,8 +122,7 @@ export class Scheduler implements Loop {
     this.#enqueue(pod);
     if (previous === undefined || !this.#queue.has(pod.metadata.uid)) return;
     const isSame =
-      canonicalJson([pod.spec, pod.metadata.labels]) ===
-      canonicalJson([previous.spec, previous.metadata.labels]);
+      sameJson(pod.spec, previous.spec) && sameJson(pod.metadata.labels, previous.metadata.labels);
     if (!isSame) this.#queue.retry(pod.metadata.uid);
   }
 
@@ -149,13 +148,13 @@ export class Scheduler implements Loop {
   #onNode({ type, object: node, previous }: Change<Node>): void {
     const { name } = node.metadata;
     if (type === 'deleted') this.#state.removeNode(name);
-    else if (previous !== undefined && placementFacts(node) === placementFacts(previous)) return;
+    else if (previous !== undefined && sameJson(placementFacts(node), placementFacts(previous))) return;
     else this.#state.setNode(node);
     this.#relieve({ what: 'node', node: name });
   }
 
   #onNamespace({ object, previous }: Change<Namespace>): void {
-    if (canonicalJson(object.metadata.labels) === canonicalJson(previous?.metadata.labels)) return;
+    if (sameJson(object.metadata.labels, previous?.metadata.labels)) return;
     this.#state.namespacesChanged();
     this.#relieve({ what: 'namespace' });
   }
@@ -321,10 +320,10 @@ function isGated(pod: Pod): boolean {
 }
 
 /** What of a node can make a difference to where pods go. */
-function placementFacts(node: Node): string {
+function placementFacts(node: Node): unknown {
   const { labels } = node.metadata;
   const { taints, unschedulable } = node.spec;
   const { allocatable, capacity, images, conditions } = node.status ?? {};
   const ready = conditions?.find((c) => c.type === 'Ready')?.status;
-  return canonicalJson({ labels, taints, unschedulable, allocatable, capacity, images, ready });
+  return { labels, taints, unschedulable, allocatable, capacity, images, ready };
 }

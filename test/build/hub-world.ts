@@ -17,7 +17,7 @@ import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
 import { liveSource } from '../../hub/live-source.ts';
 import type { LoopDeps } from '../../hub/loop.ts';
-import { Scheduler } from '../../hub/scheduler/scheduler.ts';
+import { Scheduler, type SchedulerPorts } from '../../hub/scheduler/scheduler.ts';
 import { Store } from '../../hub/store/store.ts';
 import { TelemetryView } from '../../hub/telemetry/telemetry-view.ts';
 import { DurableMap } from '../../kit/durable-map.ts';
@@ -45,7 +45,12 @@ export class HubWorld {
   readonly #loops: { start(signal: AbortSignal): void; stop(): Promise<void> }[];
   readonly #abort = new AbortController();
 
-  private constructor(store: Store, clock: ManualClock, directory: string, link?: MemoryLink) {
+  private constructor(
+    store: Store,
+    clock: ManualClock,
+    directory: string,
+    { link, scheduler }: { link?: MemoryLink; scheduler?: SchedulerPorts },
+  ) {
     this.store = store;
     this.clock = clock;
     this.directory = directory;
@@ -78,12 +83,12 @@ export class HubWorld {
       new NodeLifecycleController(deps, this.liveness),
       new GarbageController(deps, { customKinds: () => custom.stored() }),
       volumes,
-      new Scheduler(deps, liveSource(this.telemetry), { volumes: new VolumeBinder(deps) }),
+      new Scheduler(deps, liveSource(this.telemetry), { volumes: new VolumeBinder(deps), ...scheduler }),
     ];
   }
 
   static async start(
-    options: { directory?: string; clock?: ManualClock; link?: MemoryLink } = {},
+    options: { directory?: string; clock?: ManualClock; link?: MemoryLink; scheduler?: SchedulerPorts } = {},
   ): Promise<HubWorld> {
     const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'hub-world-'));
     const clock = options.clock ?? new ManualClock();
@@ -102,7 +107,7 @@ export class HubWorld {
         );
       },
     });
-    const world = new HubWorld(store, clock, directory, options.link);
+    const world = new HubWorld(store, clock, directory, options);
     for (const loop of world.#loops) loop.start(world.#abort.signal);
     return world;
   }
