@@ -3,7 +3,7 @@ import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../protocol/kinds/storage.ts';
 import type { Change } from '../cluster.ts';
 import { type Note, nextClaimStep } from '../decide/volumes/claim-step.ts';
-import { claimsOf } from '../decide/volumes/pod-volumes.ts';
+import { claimsOf, usesClaim } from '../decide/volumes/pod-volumes.ts';
 import { nextVolumeStep } from '../decide/volumes/volume-step.ts';
 import { CLAIM_PROTECTION, classNameOf, nodeOfVolume } from '../decide/volumes/words.ts';
 import { keyOf, type Loop, type LoopDeps, loopQueue, referenceTo, splitKey, tolerant } from '../loop.ts';
@@ -155,9 +155,7 @@ export class PersistentVolumeController implements Loop {
   }
 
   #podsOf({ metadata: { namespace, name } }: PersistentVolumeClaim): Pod[] {
-    return this.#deps.view
-      .list('Pod', namespace)
-      .filter((pod) => claimsOf(pod.spec).some((use) => use.claim === name));
+    return this.#deps.view.list('Pod', namespace).filter((pod) => usesClaim(pod.spec, name));
   }
 
   async #reconcileVolume(name: string): Promise<void> {

@@ -8,6 +8,7 @@ import { findVolume, termsOf } from '../decide/volumes/match.ts';
 import {
   claimsOf,
   isBound,
+  usesClaim,
   type VolumeLimit,
   type VolumeLookup,
   volumeNeeds,
@@ -137,7 +138,7 @@ export class VolumeBinder {
           other.metadata.uid !== pod.metadata.uid &&
           other.spec.nodeName !== undefined &&
           !isTerminal(other) &&
-          claimsOf(other.spec).some((use) => use.claim === name),
+          usesClaim(other.spec, name),
       );
   }
 }

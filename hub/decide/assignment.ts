@@ -39,8 +39,7 @@ export function assignment(
   const put = (item: Item): void => void items.set(item.key, item);
   if (node !== undefined) put(nodeItem(node, sources.clusterCidr, sources.removeVolumes(node.metadata.name)));
   for (const pod of pods) {
-    const claims = sources.claims(pod);
-    put(claims === undefined ? sources.itemOf(pod) : podItem(pod, claims));
+    put(sources.itemOf(pod, sources.claims(pod)));
     const namespace = pod.metadata.namespace ?? '';
     const references = podReferences(pod.spec);
     for (const name of references.configMaps) {
@@ -55,10 +54,10 @@ export function assignment(
   return items;
 }
 
-/** The item of one object, with the revision its content gives it. */
-export function itemOf(object: Pod | ConfigMap | Secret): Item {
+/** The item of one object, with the revision its content gives it; `claims` is what the claims of a pod stand for. */
+export function itemOf(object: Pod | ConfigMap | Secret, claims?: DesiredPod['claims']): Item {
   const { name, namespace = '' } = object.metadata;
-  if (object.kind === 'Pod') return podItem(object);
+  if (object.kind === 'Pod') return podItem(object, claims);
   const metadata = dataMetadata(object);
   if (object.kind === 'ConfigMap') {
     const { data, binaryData } = object;

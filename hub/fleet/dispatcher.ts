@@ -1,13 +1,14 @@
 import type { KeyedQueue } from '../../kit/keyed-queue.ts';
+import { jsonEqual } from '../../protocol/json.ts';
 import type { ConfigMap, Secret } from '../../protocol/kinds/core.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { Pod, PodSpec } from '../../protocol/kinds/pod.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../protocol/kinds/storage.ts';
-import { type Item, MAX_PACKET_BYTES } from '../../protocol/wire/messages.ts';
+import { type DesiredPod, type Item, MAX_PACKET_BYTES } from '../../protocol/wire/messages.ts';
 import type { Change } from '../cluster.ts';
 import { assignment, itemOf, type PodReferences, podReferences } from '../decide/assignment.ts';
 import { indexOf, planDesired } from '../decide/desired-delta.ts';
-import { claimedVolumes, claimsOf, isBound } from '../decide/volumes/pod-volumes.ts';
+import { claimedVolumes, isBound, usesClaim } from '../decide/volumes/pod-volumes.ts';
 import { removalsByNode } from '../decide/volumes/volume-step.ts';
 import { nodeOfVolume } from '../decide/volumes/words.ts';
 import { type LoopDeps, loopQueue } from '../loop.ts';
@@ -38,6 +39,8 @@ export class Dispatcher {
   readonly #queue: KeyedQueue;
   /** Objects of the view are frozen: their items never change. */
   readonly #items = new WeakMap<object, Item>();
+  /** Items of pods with claims, as they were resolved last. */
+  readonly #claiming = new WeakMap<object, Item>();
   readonly #references = new WeakMap<PodSpec, PodReferences>();
   /** Forgotten with every change of a volume. */
   #removals: ReadonlyMap<string, readonly string[]> | undefined;
@@ -119,8 +122,7 @@ export class Dispatcher {
 
   #triggerUsers({ metadata: { namespace, name } }: PersistentVolumeClaim): void {
     for (const { spec } of this.#deps.view.list('Pod', namespace)) {
-      if (spec.nodeName !== undefined && claimsOf(spec).some((use) => use.claim === name))
-        this.#queue.add(spec.nodeName);
+      if (spec.nodeName !== undefined && usesClaim(spec, name)) this.#queue.add(spec.nodeName);
     }
   }
 
@@ -156,7 +158,7 @@ export class Dispatcher {
         }),
       removeVolumes: (of) => this.#removalsOf(of),
       clusterCidr: this.#identity.clusterCidr,
-      itemOf: (object) => this.#item(object),
+      itemOf: (object, claims) => this.#itemWith(object, claims),
     });
     const before = session.held;
     const full = session.needsFull;
@@ -186,6 +188,15 @@ export class Dispatcher {
     if (known !== undefined) return known;
     const item = itemOf(object);
     this.#items.set(object, item);
+    return item;
+  }
+
+  #itemWith(object: Pod | ConfigMap | Secret, claims: DesiredPod['claims']): Item {
+    if (claims === undefined) return this.#item(object);
+    const known = this.#claiming.get(object);
+    if (known?.kind === 'pod' && jsonEqual(known.body.claims, claims)) return known;
+    const item = itemOf(object, claims);
+    this.#claiming.set(object, item);
     return item;
   }
 

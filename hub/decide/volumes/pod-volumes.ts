@@ -61,6 +61,11 @@ export function claimsOf(spec: { readonly volumes?: readonly Volume[] }): readon
   );
 }
 
+/** True when one of the pod's volumes is this claim. */
+export function usesClaim(spec: { readonly volumes?: readonly Volume[] }, claim: string): boolean {
+  return spec.volumes?.some((volume) => volume.persistentVolumeClaim?.claimName === claim) === true;
+}
+
 /** Says where the claims of a pod let it run. The pod's own fields are not looked at. Pure; never throws. */
 export function volumeNeeds(pod: Pod, lookup: VolumeLookup): VolumeNeeds {
   const limits: VolumeLimit[] = [];
