@@ -51,6 +51,8 @@ export interface Candidates {
   scores: Float64Array;
   /** Pods of the same owner. */
   ownerPods: Int32Array;
+  /** Why the nodes by themselves cannot take the pod. */
+  refusals: (readonly Refusal[])[];
   /** Room for a decision to note slots in. */
   scratch: Int32Array;
 }
@@ -62,6 +64,7 @@ export function newCandidates(size: number): Candidates {
     flags: new Uint8Array(size),
     scores: new Float64Array(size),
     ownerPods: new Int32Array(size),
+    refusals: new Array<readonly Refusal[]>(size).fill(NO_REFUSAL),
     scratch: new Int32Array(size),
   };
 }
@@ -70,6 +73,7 @@ export function newCandidates(size: number): Candidates {
 export function judge(to: Candidates, slot: number, pod: PodToPlace, node: NodeState | undefined): void {
   if (node === undefined) {
     to.flags[slot] = 0;
+    to.refusals[slot] = NO_REFUSAL;
     to.ownerPods[slot] = 0;
     return;
   }
@@ -79,7 +83,9 @@ export function judge(to: Candidates, slot: number, pod: PodToPlace, node: NodeS
     if (matchesNode(pod, node)) flags |= AFFINE;
     if (taints(pod, node).length === 0) flags |= TOLERATED;
   }
-  if (nodeRefusals(pod, node).length === 0) {
+  const refusals = nodeRefusals(pod, node);
+  to.refusals[slot] = refusals;
+  if (refusals.length === 0) {
     flags |= FITS;
     if (hasCpuHeadroom(pod, node)) flags |= HEADROOM;
     let sum = 0;

@@ -1,6 +1,7 @@
 import type { Node, NodeStatus, Taint } from '../../protocol/kinds/node.ts';
 import { bytesOf, cpuMilli } from '../../protocol/quantity.ts';
 import { imageKey } from './image-name.ts';
+import { FOREIGN_IMAGES, foreignImages } from './image-variants.ts';
 import type { Amounts } from './pod-facts.ts';
 import type { LiveUse, PodToPlace } from './pod-to-place.ts';
 
@@ -27,6 +28,8 @@ export interface NodeTraits {
   readonly cpuCapacityMilli: number;
   /** Bytes of the images the node has, by full name; 0 when it does not say how large. */
   readonly images: ReadonlyMap<string, number>;
+  /** Those of them that are for another architecture, by full name. */
+  readonly foreignImages: ReadonlyMap<string, string>;
 }
 
 /** A node as placement looks at it: what its object says, and the sums over the pods that are or will be on it. */
@@ -66,6 +69,7 @@ export function nodeTraits({ metadata, spec, status }: Node): NodeTraits {
     allocatable: amountsOf(status?.allocatable ?? status?.capacity),
     cpuCapacityMilli: cpuMilli(status?.capacity?.['cpu'] ?? status?.allocatable?.['cpu']),
     images: imageSizes(status?.images),
+    foreignImages: foreignImages(metadata.annotations?.[FOREIGN_IMAGES]),
   };
 }
 

@@ -6,7 +6,6 @@ import {
   judge,
   NODE_WEIGHT,
   newCandidates,
-  nodeRefusals,
 } from './candidates.ts';
 import type { Refusal } from './filters/filter.ts';
 import { affinityFilters } from './filters/pod-affinity.ts';
@@ -71,7 +70,7 @@ const TOTAL_WEIGHT = NODE_WEIGHT + NEIGHBOURS_WEIGHT + SOFT_SPREAD_WEIGHT + OWNE
 export function place(pod: PodToPlace, nodes: readonly NodeState[]): Placement {
   const candidates = newCandidates(nodes.length);
   for (const [slot, node] of nodes.entries()) judge(candidates, slot, pod, node);
-  return placeAmong(pod, candidates, { nodes, ranks: ranksOf(nodes) }, { filters: [] });
+  return placeAmong(candidates, { nodes, ranks: ranksOf(nodes) }, { filters: [] });
 }
 
 /** The rules between `pod` and the pods on the nodes. */
@@ -99,14 +98,13 @@ export function ranksOf(nodes: readonly (NodeState | undefined)[]): Int32Array {
  * a few passes over the slots, whatever number of pods there is.
  */
 export function placeAmong(
-  pod: PodToPlace,
   candidates: Candidates,
   slots: NodeSlots,
   rules: PodRules,
   except?: ReadonlySet<number>,
 ): Placement {
   const { feasible, cpuSaturated } = feasibleSlots(candidates, rules, except);
-  if (feasible.count === 0) return { ok: false, reasons: allRefusals(pod, slots, rules, except) };
+  if (feasible.count === 0) return { ok: false, reasons: allRefusals(candidates, slots, rules, except) };
   const { slot, score } = best(candidates, slots, rules, feasible);
   const node = slots.nodes[slot];
   if (node === undefined) throw new Error('an empty slot was chosen');
@@ -179,7 +177,7 @@ function best(
 }
 
 function allRefusals(
-  pod: PodToPlace,
+  candidates: Candidates,
   { nodes, ranks }: NodeSlots,
   rules: PodRules,
   except: ReadonlySet<number> | undefined,
@@ -189,7 +187,8 @@ function allRefusals(
   for (const [slot, node] of nodes.entries()) {
     if (node === undefined) continue;
     count++;
-    reasons[ranks[slot] ?? 0] = { node: node.name, refusals: refusalsAt(pod, node, slot, rules, except) };
+    const refusals = refusalsAt(candidates, slot, rules, except);
+    reasons[ranks[slot] ?? 0] = { node: node.name, refusals };
   }
   reasons.length = count;
   return reasons;
@@ -198,17 +197,21 @@ function allRefusals(
 const PROMISED: readonly Refusal[] = [
   { kind: 'resources', reason: 'node(s) had room only for pods that preempted others' },
 ];
+const UNNAMED: readonly Refusal[] = [
+  { kind: 'node', reason: "node(s) didn't match Pod's node affinity/selector", final: true },
+];
 
 function refusalsAt(
-  pod: PodToPlace,
-  node: NodeState,
+  { refusals, flags }: Candidates,
   slot: number,
   rules: PodRules,
   except: ReadonlySet<number> | undefined,
 ): readonly Refusal[] {
-  const own = nodeRefusals(pod, node);
+  const own = refusals[slot] ?? [];
   if (own.length > 0) return own;
+  // Nodes that the pod does not name are not judged at all.
+  if (flags[slot] === 0) return UNNAMED;
   const rule = refusedBy(rules, slot);
   if (rule !== undefined) return [rule];
-  return except?.has(slot) ? PROMISED : [];
+  return except?.has(slot) === true ? PROMISED : [];
 }

@@ -3,6 +3,9 @@ import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { ClusterView } from '../cluster.ts';
 import type { Labelled, NamespaceLabels, PodSelector } from '../decide/affinity.ts';
 import { type Assumption, isCovered } from '../decide/assume.ts';
+import { ARCHITECTURE_LABEL } from '../decide/filters/image-architecture.ts';
+import { imageKey } from '../decide/image-name.ts';
+import { type ImageSighting, type ImageVariants, variantsOf } from '../decide/image-variants.ts';
 import {
   addPod,
   addUse,
@@ -54,6 +57,8 @@ export class ClusterState implements PodsOnNodes {
   readonly #byNode = new Map<string, Set<Entry>>();
   readonly #fresh = new Map<string, Set<Entry>>();
   readonly #priorities = new Map<number, number>();
+  /** Images that some node has for another architecture than its own. */
+  #foreign: ReadonlySet<string> = new Set();
 
   constructor(view: Pick<ClusterView, 'get'>, live: ReadLive) {
     this.#live = live;
@@ -82,6 +87,20 @@ export class ClusterState implements PodsOnNodes {
     return this.#counts.rulesAbout(pod);
   }
 
+  /** What the nodes' images teach of the variants of an image; undefined when none is known to be missing. */
+  variantsOf(image: string): ImageVariants | undefined {
+    const key = imageKey(image);
+    if (!this.#foreign.has(key)) return undefined;
+    const sightings: ImageSighting[] = [];
+    for (const node of this.nodes.nodes) {
+      const own = node?.labels[ARCHITECTURE_LABEL];
+      if (node === undefined || own === undefined) continue;
+      const platform = node.foreignImages.get(key) ?? (node.images.has(key) ? own : undefined);
+      if (platform !== undefined) sightings.push({ own, platform });
+    }
+    return variantsOf(sightings);
+  }
+
   /** Labels of a namespace changed. */
   namespacesChanged(): void {
     this.#counts.namespacesChanged();
@@ -91,7 +110,10 @@ export class ClusterState implements PodsOnNodes {
   setNode(node: Node): void {
     const { name } = node.metadata;
     const isNew = this.nodes.slotOf(name) === undefined;
-    const slot = this.nodes.set(nodeTraits(node));
+    const before = this.nodes.get(name)?.foreignImages.size ?? 0;
+    const traits = nodeTraits(node);
+    const slot = this.nodes.set(traits);
+    if (before + traits.foreignImages.size > 0) this.#collectForeign();
     if (!isNew) return;
     for (const entry of this.#byNode.get(name) ?? NOBODY) this.#enter(entry.pod, slot);
     this.refreshNode(name);
@@ -102,7 +124,16 @@ export class ClusterState implements PodsOnNodes {
     const slot = this.nodes.slotOf(name);
     if (slot === undefined) return;
     for (const entry of this.#byNode.get(name) ?? NOBODY) this.#leave(entry.pod, slot);
+    const hadForeign = (this.nodes.at(slot)?.foreignImages.size ?? 0) > 0;
     this.nodes.remove(name);
+    if (hadForeign) this.#collectForeign();
+  }
+
+  #collectForeign(): void {
+    const images = new Set<string>();
+    for (const node of this.nodes.nodes)
+      for (const image of node?.foreignImages.keys() ?? []) images.add(image);
+    this.#foreign = images;
   }
 
   /** `pod` is as good as on `node`, until it is forgotten or observed elsewhere. */

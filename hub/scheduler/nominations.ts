@@ -4,15 +4,22 @@ import type { Resident } from './cluster-state.ts';
 /** Pods that room is being made for, each with the node it was promised. */
 export class Nominations {
   readonly #byUid = new Map<string, Resident>();
+  #version = 0;
+
+  /** Rises with every change. */
+  get version(): number {
+    return this.#version;
+  }
 
   /** `pod` is to get the room on `node`. */
   add(pod: PodToPlace, node: string): void {
     this.#byUid.set(pod.uid, { pod, node });
+    this.#version++;
   }
 
   /** The pod is bound, gone, or has to look elsewhere. */
   forget(uid: string): void {
-    this.#byUid.delete(uid);
+    if (this.#byUid.delete(uid)) this.#version++;
   }
 
   /** The node promised to a pod. */

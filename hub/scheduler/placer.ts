@@ -11,7 +11,7 @@ interface PodClass {
 }
 
 /** Bounds what is kept of judged nodes: so many slots over all classes, and so many classes. */
-const MAX_KEPT_SLOTS = 500_000;
+const MAX_KEPT_SLOTS = 250_000;
 const MAX_CLASSES = 1_024;
 
 /**
@@ -33,7 +33,7 @@ export class Placer {
     const rules = podRules(pod, candidates, this.#state);
     const except = new Set<number>();
     for (;;) {
-      const placement = placeAmong(pod, candidates, this.#state.nodes, rules, except);
+      const placement = placeAmong(candidates, this.#state.nodes, rules, except);
       if (!placement.ok || promised.length === 0) return placement;
       if (this.#state.supposing([], promised, () => this.fits(pod, placement.node))) return placement;
       except.add(this.#state.nodes.slotOf(placement.node) ?? -1);
@@ -49,7 +49,7 @@ export class Placer {
     const except = new Set<number>();
     for (let slot = 0; slot < candidates.size; slot++) if (slot !== only) except.add(slot);
     const { nodes } = this.#state;
-    const placement = placeAmong(pod, candidates, nodes, podRules(pod, candidates, this.#state), except);
+    const placement = placeAmong(candidates, nodes, podRules(pod, candidates, this.#state), except);
     return placement.ok ? placement : undefined;
   }
 

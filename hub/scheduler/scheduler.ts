@@ -4,18 +4,18 @@ import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Change } from '../cluster.ts';
 import { sameJson } from '../decide/content-hash.ts';
 import { type MayDisrupt, mayDisrupt } from '../decide/disruption-budgets.ts';
-import type { NotPlaced, Placed } from '../decide/place.ts';
-import { refusalSummary, refusalText, withPreemption } from '../decide/placement-text.ts';
-import { isTerminal } from '../decide/pod-facts.ts';
-import { type PodToPlace, podClassOf, podToPlace } from '../decide/pod-to-place.ts';
-import { type Blockers, blockersOf, couldHelp, type Relief } from '../decide/retry-hints.ts';
-import { isApiError, keyOf, type Loop, type LoopDeps } from '../loop.ts';
-import { ClusterState, type ReadLive } from './cluster-state.ts';
+import { FOREIGN_IMAGES, type ImageVariants } from '../decide/image-variants.ts';
+import { podToPlace } from '../decide/pod-to-place.ts';
+import { couldHelp, type Relief } from '../decide/retry-hints.ts';
+import { isGated, isOurs } from '../decide/schedulable-pod.ts';
+import type { Loop, LoopDeps } from '../loop.ts';
+import { ClusterState, type ReadLive, type Resident } from './cluster-state.ts';
+import { Decider } from './decider.ts';
 import { Nominations } from './nominations.ts';
 import { Placer } from './placer.ts';
 import { Preemptor } from './preemptor.ts';
 import { SchedulerWrites } from './scheduler-writes.ts';
-import { SchedulingQueue, type Waiting } from './scheduling-queue.ts';
+import { SchedulingQueue } from './scheduling-queue.ts';
 import { anyVolume, type VolumeBinder } from './volume-binder.ts';
 
 /** What the scheduler needs to know of telemetry. */
@@ -29,11 +29,10 @@ export interface LiveSource {
 export interface SchedulerPorts {
   readonly volumes?: VolumeBinder;
   readonly mayDisrupt?: MayDisrupt;
-  /** All architectures of an image, as `arm64`; undefined while they are not known. */
-  readonly architectures?: (image: string) => readonly string[] | undefined;
+  /** Variants of an image, as `arm64`; what the nodes say of their images unless given. */
+  readonly variants?: (image: string) => ImageVariants | undefined;
 }
 
-const SCHEDULER_NAME = 'default-scheduler';
 /** Longest the scheduler decides before it lets others have the process, in ms. */
 const SLICE_MS = 25;
 /** Telemetry that grows stale tells nobody: all of it is looked at before decisions, but not more often than this. */
@@ -48,16 +47,13 @@ const VOLUME_KINDS: readonly string[] = ['PersistentVolumeClaim', 'PersistentVol
 export class Scheduler implements Loop {
   readonly #deps: LoopDeps;
   readonly #source: LiveSource;
-  readonly #ports: SchedulerPorts;
   readonly #queue: SchedulingQueue;
   readonly #state: ClusterState;
   readonly #placer: Placer;
-  readonly #preemptor: Preemptor;
+  readonly #decider: Decider;
   readonly #nominations = new Nominations();
   readonly #writes: SchedulerWrites;
   readonly #stops: (() => void)[] = [];
-  /** Pods whose bind is under way, by uid: they are not tried a second time meanwhile. */
-  readonly #binding = new Set<string>();
   #sweptAtMs = Number.NEGATIVE_INFINITY;
   #awake = false;
   #stopped = true;
@@ -65,12 +61,23 @@ export class Scheduler implements Loop {
   constructor(deps: LoopDeps, live: LiveSource, ports: SchedulerPorts = {}) {
     this.#deps = { ...deps, log: deps.log.with({ room: 'scheduler' }) };
     this.#source = live;
-    this.#ports = ports;
     this.#state = new ClusterState(deps.view, live.read);
     this.#placer = new Placer(this.#state);
-    this.#preemptor = new Preemptor(deps.view, this.#state, this.#placer, ports.mayDisrupt ?? mayDisrupt);
-    this.#writes = new SchedulerWrites(this.#deps, ports.volumes ?? anyVolume);
     this.#queue = new SchedulingQueue(deps.clock, () => this.#wake());
+    const { volumes = anyVolume, variants = (image) => this.#state.variantsOf(image) } = ports;
+    this.#writes = new SchedulerWrites(this.#deps, volumes);
+    const { view } = deps;
+    this.#decider = new Decider(this.#deps, {
+      state: this.#state,
+      placer: this.#placer,
+      preemptor: new Preemptor(view, this.#state, this.#placer, ports.mayDisrupt ?? mayDisrupt),
+      nominations: this.#nominations,
+      queue: this.#queue,
+      writes: this.#writes,
+      volumes,
+      variants,
+      onReturned: (resident) => this.#onLeft(resident),
+    });
   }
 
   start(signal: AbortSignal): void {
@@ -92,6 +99,7 @@ export class Scheduler implements Loop {
     this.#stopped = true;
     for (const stop of this.#stops.splice(0)) stop();
     this.#queue.stop();
+    this.#decider.stop();
     await this.#writes.settled();
   }
 
@@ -108,7 +116,9 @@ export class Scheduler implements Loop {
     if (type === 'deleted') {
       this.#queue.remove(uid);
       this.#nominations.forget(uid);
-      this.#left(uid, () => this.#state.forget(uid));
+      const resident = this.#state.resident(uid);
+      this.#state.forget(uid);
+      if (resident !== undefined) this.#onLeft(resident);
     } else if (pod.spec.nodeName === undefined) {
       this.#onUnbound(pod, previous);
     } else {
@@ -132,17 +142,14 @@ export class Scheduler implements Loop {
     const left = this.#state.observe(pod, this.#deps.clock.monotonicMs());
     const now = this.#state.resident(uid);
     const changed = before?.pod !== now?.pod;
-    if (before !== undefined && (left || changed))
-      this.#relieve({ what: 'podLeft', node: before.node, pod: before.pod });
+    if (before !== undefined && (left || changed)) this.#onLeft(before);
     if (now !== undefined && (changed || previous?.spec.nodeName === undefined))
       this.#relieve({ what: 'podCame', pod: now.pod });
   }
 
-  /** Tells those who wait that a pod has left its node, when it was on one. */
-  #left(uid: string, remove: () => void): void {
-    const resident = this.#state.resident(uid);
-    remove();
-    if (resident !== undefined) this.#relieve({ what: 'podLeft', node: resident.node, pod: resident.pod });
+  /** Tells those who wait that a pod has left its node. */
+  #onLeft({ node, pod }: Resident): void {
+    this.#relieve({ what: 'podLeft', node, pod });
   }
 
   #onNode({ type, object: node, previous }: Change<Node>): void {
@@ -190,7 +197,7 @@ export class Scheduler implements Loop {
       this.#writes.run(this.#writes.tellGated(pod));
       return;
     }
-    if (this.#binding.has(uid) || this.#queue.has(uid)) return;
+    if (this.#decider.isBinding(uid) || this.#queue.has(uid)) return;
     const nominated = pod.status?.nominatedNodeName;
     if (nominated !== undefined && nominated !== '') this.#nominations.add(podToPlace(pod), nominated);
     this.#queue.add({ uid, namespace, name, priority: pod.spec.priority ?? 0 });
@@ -215,115 +222,20 @@ export class Scheduler implements Loop {
     for (;;) {
       const waiting = this.#queue.take();
       if (waiting === undefined) return;
-      this.#decideOne(waiting);
+      this.#decider.decide(waiting);
       if (clock.monotonicMs() - startedAtMs > SLICE_MS) break;
     }
     this.#awake = true;
     setImmediate(() => this.#decide());
   }
-
-  #decideOne(waiting: Waiting): void {
-    const pod = this.#deps.view.byUid('Pod', waiting.uid);
-    if (pod === undefined || !isOurs(pod) || isGated(pod)) {
-      this.#queue.remove(waiting.uid);
-      return;
-    }
-    const volumes = (this.#ports.volumes ?? anyVolume).allowed(pod);
-    const { architectures } = this.#ports;
-    const wanted = podToPlace(pod, {
-      ...(volumes.ok && { volumeNodes: volumes.required }),
-      ...(architectures !== undefined && { architectures }),
-    });
-    if (!volumes.ok) {
-      this.#parkForVolumes(pod, waiting, wanted, volumes.why);
-      return;
-    }
-    const promised = this.#nominations.before(wanted);
-    const nominated = this.#nominations.of(wanted.uid);
-    const placement =
-      (nominated === undefined ? undefined : this.#placer.placeOn(wanted, nominated, promised)) ??
-      this.#placer.place(wanted, promised);
-    if (placement.ok) this.#take(pod, waiting, wanted, placement);
-    else this.#park(pod, waiting, wanted, placement);
-  }
-
-  #take(pod: Pod, waiting: Waiting, wanted: PodToPlace, placement: Placed): void {
-    this.#nominations.forget(wanted.uid);
-    this.#state.assume(wanted, placement.node);
-    this.#queue.placed(waiting);
-    this.#writes.run(this.#bind(pod, waiting, placement));
-  }
-
-  #park(pod: Pod, waiting: Waiting, wanted: PodToPlace, { reasons }: NotPlaced): void {
-    const preemption = this.#preemptor.plan(pod, wanted, reasons, this.#nominations.before(wanted));
-    let blockers: Blockers = blockersOf(reasons);
-    if (preemption.ok) {
-      this.#makeRoom(pod, wanted, preemption.node, preemption.victims);
-      // Whatever kept it away, the room that is made now is what it waits for.
-      blockers = new Set([...blockers, 'resources']);
-    } else if (!preemption.why.startsWith('not eligible')) {
-      this.#nominations.forget(wanted.uid);
-      this.#writes.run(this.#writes.nominate(pod, undefined));
-    }
-    const why = preemption.ok ? undefined : preemption.why;
-    this.#queue.park(waiting, podClassOf(wanted), wanted, blockers);
-    const summary = withPreemption(refusalSummary(reasons), why);
-    this.#writes.run(this.#writes.tellUnschedulable(pod, summary, refusalText(reasons, why)));
-  }
-
-  #parkForVolumes(pod: Pod, waiting: Waiting, wanted: PodToPlace, why: string): void {
-    this.#queue.park(waiting, podClassOf(wanted), wanted, new Set(['volume']));
-    const text = `0/${this.#state.nodes.count} nodes are available: ${why}.`;
-    this.#writes.run(this.#writes.tellUnschedulable(pod, text, text));
-  }
-
-  #makeRoom(pod: Pod, wanted: PodToPlace, node: string, victims: readonly Pod[]): void {
-    // Less important pods that room was made for here have to look for another.
-    for (const { pod: other } of this.#nominations.lowerOn(node, wanted.priority)) {
-      this.#nominations.forget(other.uid);
-      this.#queue.retry(other.uid);
-      const object = this.#deps.view.byUid('Pod', other.uid);
-      if (object !== undefined) this.#writes.run(this.#writes.nominate(object, undefined));
-    }
-    this.#nominations.add(wanted, node);
-    this.#writes.run(this.#writes.nominate(pod, node));
-    for (const victim of victims) this.#writes.run(this.#writes.preempt(victim, pod, node));
-  }
-
-  async #bind(pod: Pod, waiting: Waiting, placement: Placed): Promise<void> {
-    const { uid } = pod.metadata;
-    this.#binding.add(uid);
-    try {
-      await this.#writes.bind(pod, placement, this.#state.nodes.count);
-      this.#binding.delete(uid);
-    } catch (err) {
-      this.#binding.delete(uid);
-      const now = this.#deps.view.byUid('Pod', uid);
-      if (now?.spec.nodeName === undefined) this.#left(uid, () => this.#state.forget(uid));
-      if (now === undefined || isApiError(err, 'NotFound')) return;
-      // Conflict: bound by somebody else, or changed; the next look sees which. Others heal by time.
-      this.#deps.log.debug('bind failed', { pod: keyOf(pod), node: placement.node, err });
-      if (!this.#stopped && isOurs(now)) this.#queue.failed(waiting);
-    }
-  }
-}
-
-/** Pods this scheduler has to place. */
-function isOurs(pod: Pod): boolean {
-  const { nodeName, schedulerName } = pod.spec;
-  if (nodeName !== undefined || pod.metadata.deletionTimestamp !== undefined || isTerminal(pod)) return false;
-  return schedulerName === undefined || schedulerName === '' || schedulerName === SCHEDULER_NAME;
-}
-
-function isGated(pod: Pod): boolean {
-  return (pod.spec.schedulingGates?.length ?? 0) > 0;
 }
 
 /** What of a node can make a difference to where pods go. */
 function placementFacts(node: Node): unknown {
-  const { labels } = node.metadata;
+  const { labels, annotations } = node.metadata;
   const { taints, unschedulable } = node.spec;
   const { allocatable, capacity, images, conditions } = node.status ?? {};
   const ready = conditions?.find((c) => c.type === 'Ready')?.status;
-  return { labels, taints, unschedulable, allocatable, capacity, images, ready };
+  const foreign = annotations?.[FOREIGN_IMAGES];
+  return { labels, foreign, taints, unschedulable, allocatable, capacity, images, ready };
 }
