@@ -23,9 +23,9 @@ async function makeClaim(
   });
 }
 
-async function makePod(world: HubWorld, name: string, claim: string): Promise<void> {
+async function makePod(world: HubWorld, name: string, claim: string, app = name): Promise<void> {
   await world.store.create('Pod', {
-    metadata: { name, namespace: 'default', labels: { app: name } },
+    metadata: { name, namespace: 'default', labels: { app } },
     spec: {
       containers: [{ name: 'main', image: 'busybox' }],
       volumes: [{ name: 'data', persistentVolumeClaim: { claimName: claim } }],
@@ -203,6 +203,25 @@ spec('the hub keeps volumes', (it) => {
     });
     await world.until(() => [...(other?.held.values() ?? [])].some((item) => item.kind === 'pod'));
     assert.is(other?.volumes.size, 0);
+    await world.stop();
+  });
+
+  it('starts each of equal pods as soon as its own claim is bound', async () => {
+    const world = await HubWorld.start();
+    await world.devices('worker-1', 'worker-2');
+    for (const name of ['a', 'b', 'c']) {
+      await makeClaim(world, name, { storageClassName: '' });
+      await makePod(world, name, name, 'equal');
+    }
+    await world.until(() =>
+      ['a', 'b', 'c'].every((name) => told(world, name, 'FailedScheduling') !== undefined),
+    );
+    for (const name of ['c', 'b']) {
+      const claimRef = { namespace: 'default', name };
+      await world.store.create('PersistentVolume', handMade(`disk-${name}`, { claimRef }));
+      await world.until(() => world.store.get('Pod', 'default', name)?.status?.phase === 'Running');
+    }
+    assert.is(world.store.get('Pod', 'default', 'a')?.spec.nodeName, undefined);
     await world.stop();
   });
 
