@@ -14,6 +14,7 @@ import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
 import { CustomResources } from './controllers/custom-resources.ts';
+import { DaemonSetController } from './controllers/daemon-set.ts';
 import { DeploymentController } from './controllers/deployment.ts';
 import { GarbageController } from './controllers/garbage.ts';
 import { NamespaceController } from './controllers/namespace.ts';
@@ -130,6 +131,7 @@ export class Hub {
       new ReplicaSetController(deps),
       new DeploymentController(deps),
       new StatefulSetController(deps),
+      new DaemonSetController(deps),
       ...people.loops(deps),
       volumes,
       new Scheduler(deps, liveSource(telemetry), { volumes: new VolumeBinder(deps) }),

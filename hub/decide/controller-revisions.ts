@@ -1,7 +1,7 @@
 import type { LabelSelector, OwnerReference } from '../../protocol/kinds/meta.ts';
 import type { ControllerRevision, PodTemplateSpec } from '../../protocol/kinds/workloads.ts';
 import { selectorMatches } from '../../protocol/selector.ts';
-import { canonicalJson } from './content-hash.ts';
+import { canonicalJson, sameJson } from './content-hash.ts';
 
 /** Label of pods and revisions that tells one template's from another's. */
 export const CONTROLLER_REVISION_HASH = 'controller-revision-hash';
@@ -24,19 +24,32 @@ export type RevisionPlan =
   | { readonly do: 'create'; readonly number: number };
 
 /**
- * What a revision keeps of a template: the strategic merge patch that brings it back, in the form that `kubectl rollout history`
- * and `undo` read and send.
+ * What a revision keeps of a template: the strategic merge patch that brings it back, written as Kubernetes' own types write it
+ * (members in order, what is never left out present): `kubectl rollout undo` compares it byte by byte.
  */
 export function revisionData(template: PodTemplateSpec): Record<string, unknown> {
-  return { spec: { template: { ...template, $patch: 'replace' } } };
+  const { metadata, spec } = template;
+  const { containers, initContainers } = spec;
+  const written = {
+    ...template,
+    $patch: 'replace',
+    metadata: { ...metadata, creationTimestamp: null },
+    spec: {
+      ...spec,
+      containers: containers.map((c) => ({ ...c, resources: c.resources ?? {} })),
+      initContainers: initContainers?.map((c) => ({ ...c, resources: c.resources ?? {} })),
+    },
+  };
+  return JSON.parse(canonicalJson({ spec: { template: written } })) as Record<string, unknown>;
 }
 
 /** The template that a revision keeps; undefined when somebody else wrote something else into it. */
 export function revisionTemplate(revision: ControllerRevision): PodTemplateSpec | undefined {
   const spec = revision.data?.['spec'] as { template?: PodTemplateSpec & { $patch?: string } } | undefined;
   if (spec?.template?.spec === undefined) return undefined;
-  const { $patch: _directive, ...template } = spec.template;
-  return template;
+  const { $patch: _directive, metadata, ...template } = spec.template;
+  const { creationTimestamp: _none, ...kept } = (metadata ?? {}) as Record<string, unknown>;
+  return { metadata: kept, ...template };
 }
 
 /** Short hash of a revision's content as it goes into names and labels; another `collisionCount` gives another hash. */
@@ -62,8 +75,7 @@ export function equalRevision(
   data: unknown,
   revisions: readonly ControllerRevision[],
 ): ControllerRevision | undefined {
-  const wanted = canonicalJson(data);
-  return [...revisions].sort(byRevision).findLast((revision) => canonicalJson(revision.data) === wanted);
+  return [...revisions].sort(byRevision).findLast((revision) => sameJson(revision.data, data));
 }
 
 /** Finds the revision of the owner's present template among those it owns, in any order. Pure; never throws. */

@@ -93,8 +93,17 @@ spec('planRevision', (it) => {
 spec('controller revisions', (it) => {
   it('keep the template as a patch and give it back', () => {
     const data = revisionData(template('a'));
-    assert.equal(data, { spec: { template: { ...template('a'), $patch: 'replace' } } });
-    assert.equal(revisionTemplate(revision('a', 1)), template('a'));
+    assert.is(
+      JSON.stringify(data),
+      '{"spec":{"template":{"$patch":"replace","metadata":{"creationTimestamp":null,"labels":{"app":"web"}},' +
+        '"spec":{"containers":[{"image":"a","name":"main","resources":{}}]}}}}',
+      'byte by byte as kubectl writes it',
+    );
+    const { spec: kept, metadata } = revisionTemplate(revision('a', 1)) ?? {};
+    assert.equal([metadata, kept?.containers[0]?.image], [{ labels: { app: 'web' } }, 'a']);
+    const explicit = template('a');
+    for (const container of explicit.spec.containers) container.resources = {};
+    assert.equal(revisionData(explicit), data, 'what is never left out makes no other revision');
     assert.is(revisionTemplate({ ...revision('a', 1), data: { other: true } }), undefined);
   });
 
