@@ -116,11 +116,12 @@ export class Decider {
 
   #verdict(reasons: readonly NodeRefusal[], why: string | undefined, more?: 'resources'): Verdict {
     const blockers = blockersOf(reasons);
+    const told = reasons.length === 0 ? undefined : why;
     return {
       version: this.#version(),
       blockers: more === undefined ? blockers : new Set([...blockers, more]),
-      summary: withPreemption(refusalSummary(reasons), why),
-      text: refusalText(reasons, why),
+      summary: withPreemption(refusalSummary(reasons), told),
+      text: refusalText(reasons, told),
     };
   }
 
