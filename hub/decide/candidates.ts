@@ -55,6 +55,8 @@ export interface Candidates {
   refusals: (readonly Refusal[])[];
   /** Room for a decision to note slots in. */
   scratch: Int32Array;
+  /** Room for what nodes are worth in relation to one another. */
+  points: Float64Array;
 }
 
 /** Room for `size` nodes, none of them judged yet. */
@@ -66,6 +68,7 @@ export function newCandidates(size: number): Candidates {
     ownerPods: new Int32Array(size),
     refusals: new Array<readonly Refusal[]>(size).fill(NO_REFUSAL),
     scratch: new Int32Array(size),
+    points: new Float64Array(size),
   };
 }
 
@@ -104,14 +107,14 @@ export function nodeRefusals(pod: PodToPlace, node: NodeState): readonly Refusal
   return NO_REFUSAL;
 }
 
-/** True when the node by itself can take the pod. */
-export function fits({ flags }: Candidates, slot: number): boolean {
-  return ((flags[slot] ?? 0) & FITS) !== 0;
+/** True when flags of a slot say that the node by itself can take the pod. */
+export function fits(flags: number): boolean {
+  return (flags & FITS) !== 0;
 }
 
 /** True when it has live CPU headroom for it too. */
-export function hasHeadroom({ flags }: Candidates, slot: number): boolean {
-  return ((flags[slot] ?? 0) & HEADROOM) !== 0;
+export function hasHeadroom(flags: number): boolean {
+  return (flags & HEADROOM) !== 0;
 }
 
 /** What spread constraints need to know of the candidates. */

@@ -61,7 +61,8 @@ export interface NodeSlots {
 const NEIGHBOURS_WEIGHT = 25;
 const SOFT_SPREAD_WEIGHT = 25;
 const OWNER_SPREAD_WEIGHT = 10;
-const TOTAL_WEIGHT = NODE_WEIGHT + NEIGHBOURS_WEIGHT + SOFT_SPREAD_WEIGHT + OWNER_SPREAD_WEIGHT;
+const GROUP_WEIGHT = NEIGHBOURS_WEIGHT + SOFT_SPREAD_WEIGHT + OWNER_SPREAD_WEIGHT;
+const TOTAL_WEIGHT = NODE_WEIGHT + GROUP_WEIGHT;
 
 /**
  * Chooses the node for a pod that has no rules about other pods: those that every filter lets pass, of them those with live CPU
@@ -124,19 +125,20 @@ function feasibleSlots(
   rules: PodRules,
   except: ReadonlySet<number> | undefined,
 ): { feasible: Feasible; cpuSaturated: boolean } {
-  const slots = candidates.scratch;
+  const { flags, size, scratch: slots } = candidates;
   const ruled = rules.filters.length > 0;
   let count = 0;
   let withHeadroom = 0;
-  for (let slot = 0; slot < candidates.size; slot++) {
-    if (!fits(candidates, slot) || except?.has(slot) === true) continue;
+  for (let slot = 0; slot < size; slot++) {
+    const flag = flags[slot] ?? 0;
+    if (!fits(flag) || except?.has(slot) === true) continue;
     if (ruled && refusedBy(rules, slot) !== undefined) continue;
     slots[count++] = slot;
-    if (hasHeadroom(candidates, slot)) withHeadroom++;
+    if (hasHeadroom(flag)) withHeadroom++;
   }
   if (withHeadroom === 0 || withHeadroom === count)
     return { feasible: { slots, count }, cpuSaturated: withHeadroom === 0 };
-  const narrowed = slots.subarray(0, count).filter((slot) => hasHeadroom(candidates, slot));
+  const narrowed = slots.subarray(0, count).filter((slot) => hasHeadroom(flags[slot] ?? 0));
   return { feasible: { slots: narrowed, count: narrowed.length }, cpuSaturated: false };
 }
 
@@ -156,24 +158,37 @@ function best(
   feasible: Feasible,
 ): { slot: number; score: number } {
   const { scores } = candidates;
-  const near = rules.neighbours?.(feasible);
-  const even = rules.softSpread?.(feasible);
-  const spread = ownerSpread(candidates, rules.zones, feasible);
+  const { slots, count } = feasible;
+  const points = groupPoints(candidates, rules, feasible);
   let slot = -1;
   let top = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < feasible.count; i++) {
-    const next = feasible.slots[i] ?? 0;
-    const sum =
-      (scores[next] ?? 0) +
-      NEIGHBOURS_WEIGHT * (near?.[next] ?? 100) +
-      SOFT_SPREAD_WEIGHT * (even?.[next] ?? 100) +
-      OWNER_SPREAD_WEIGHT * spread(next);
+  for (let i = 0; i < count; i++) {
+    const next = slots[i] ?? 0;
+    const sum = (scores[next] ?? 0) + (points === undefined ? GROUP_WEIGHT * 100 : (points[next] ?? 0));
     if (sum > top || (sum === top && (ranks[next] ?? 0) < (ranks[slot] ?? 0))) {
       slot = next;
       top = sum;
     }
   }
   return { slot, score: top / TOTAL_WEIGHT };
+}
+
+/** What nodes are worth in relation to one another, by slot; undefined when all are worth all there is. */
+function groupPoints(candidates: Candidates, rules: PodRules, feasible: Feasible): Float64Array | undefined {
+  const near = rules.neighbours?.(feasible);
+  const even = rules.softSpread?.(feasible);
+  const spread = ownerSpread(candidates, rules.zones, feasible);
+  if (near === undefined && even === undefined && spread === undefined) return undefined;
+  const { slots, count } = feasible;
+  const points = candidates.points;
+  for (let i = 0; i < count; i++) {
+    const slot = slots[i] ?? 0;
+    points[slot] =
+      NEIGHBOURS_WEIGHT * (near === undefined ? 100 : (near[slot] ?? 0)) +
+      SOFT_SPREAD_WEIGHT * (even === undefined ? 100 : (even[slot] ?? 0)) +
+      OWNER_SPREAD_WEIGHT * (spread === undefined ? 100 : spread(slot));
+  }
+  return points;
 }
 
 function allRefusals(

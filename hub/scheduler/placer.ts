@@ -31,11 +31,12 @@ export class Placer {
   place(pod: PodToPlace, promised: readonly Resident[] = []): Placement {
     const candidates = this.#candidatesOf(pod);
     const rules = podRules(pod, candidates, this.#state);
-    const except = new Set<number>();
+    let except: Set<number> | undefined;
     for (;;) {
       const placement = placeAmong(candidates, this.#state.nodes, rules, except);
       if (!placement.ok || promised.length === 0) return placement;
       if (this.#state.supposing([], promised, () => this.fits(pod, placement.node))) return placement;
+      except ??= new Set();
       except.add(this.#state.nodes.slotOf(placement.node) ?? -1);
     }
   }
