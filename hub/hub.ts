@@ -13,14 +13,19 @@ import type { BrokerAddress } from './broker/device-link.ts';
 import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
+import { MinuteAlarm } from './controllers/alarm.ts';
+import { CronJobController } from './controllers/cron-job.ts';
 import { CustomResources } from './controllers/custom-resources.ts';
 import { DaemonSetController } from './controllers/daemon-set.ts';
 import { DeploymentController } from './controllers/deployment.ts';
 import { GarbageController } from './controllers/garbage.ts';
+import { JobController } from './controllers/job.ts';
 import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
 import { PersistentVolumeController } from './controllers/persistent-volumes.ts';
+import { PriorityClassController } from './controllers/priority-classes.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
+import { ResourceQuotaController } from './controllers/resource-quota.ts';
 import { StatefulSetController } from './controllers/stateful-set.ts';
 import { VolumeBinder } from './controllers/volume-binder.ts';
 import { EventRecorder } from './events/event-recorder.ts';
@@ -130,8 +135,15 @@ export class Hub {
       new NodeLifecycleController(deps, liveness),
       new ReplicaSetController(deps),
       new DeploymentController(deps),
-      new StatefulSetController(deps),
       new DaemonSetController(deps),
+      new StatefulSetController(deps),
+      new JobController(deps),
+      new CronJobController(deps, new MinuteAlarm(clock)),
+      new PriorityClassController(deps),
+      new ResourceQuotaController(
+        deps,
+        allKinds(() => custom.stored()),
+      ),
       ...people.loops(deps),
       volumes,
       new Scheduler(deps, liveSource(telemetry), { volumes: new VolumeBinder(deps) }),

@@ -24,14 +24,17 @@ export function judgePodReport(node: string, report: PodReport, pod: Pod | undef
   return sameJson(status, pod.status ?? {}) ? { do: 'nothing' } : { do: 'write', status };
 }
 
-/** The device's status verbatim, but for what it does not write: PodScheduled and the quality-of-service class. */
+/** Conditions that the hub writes and devices know nothing of. */
+const HUB_CONDITIONS = ['PodScheduled', 'DisruptionTarget'];
+
+/** The device's status verbatim, but for what it does not write: the hub's conditions and the quality-of-service class. */
 function mergeStatus(before: PodStatus | undefined, reported: PodStatus): PodStatus {
-  const scheduled = before?.conditions?.filter((c) => c.type === 'PodScheduled') ?? [];
-  const own = (reported.conditions ?? []).filter((c) => c.type !== 'PodScheduled');
+  const kept = before?.conditions?.filter((c) => HUB_CONDITIONS.includes(c.type)) ?? [];
+  const own = (reported.conditions ?? []).filter((c) => !HUB_CONDITIONS.includes(c.type));
   const qosClass = before?.qosClass ?? reported.qosClass;
   return {
     ...reported,
-    conditions: [...own, ...scheduled],
+    conditions: [...own, ...kept],
     ...(qosClass === undefined ? {} : { qosClass }),
   };
 }
