@@ -3,9 +3,6 @@ import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { ClusterView } from '../cluster.ts';
 import type { Labelled, NamespaceLabels, PodSelector } from '../decide/affinity.ts';
 import { type Assumption, isCovered } from '../decide/assume.ts';
-import { ARCHITECTURE_LABEL } from '../decide/filters/image-architecture.ts';
-import { imageKey } from '../decide/image-name.ts';
-import { type ImageSighting, type ImageVariants, variantsOf } from '../decide/image-variants.ts';
 import {
   addPod,
   addUse,
@@ -19,6 +16,7 @@ import { isTerminal } from '../decide/pod-facts.ts';
 import { type PodToPlace, podToPlace } from '../decide/pod-to-place.ts';
 import type { PodsOnNodes, StandingRule } from '../decide/pods-on-nodes.ts';
 import type { Topology } from '../decide/topology.ts';
+import { ImageCatalog } from './image-catalog.ts';
 import { NodeTable } from './node-table.ts';
 import { PodCounts } from './pod-counts.ts';
 
@@ -50,6 +48,7 @@ const NOBODY: ReadonlySet<Entry> = new Set();
  */
 export class ClusterState implements PodsOnNodes {
   readonly nodes = new NodeTable();
+  readonly images = new ImageCatalog(() => this.nodes.nodes);
   readonly namespaceLabels: NamespaceLabels;
   readonly #live: ReadLive;
   readonly #counts: PodCounts;
@@ -57,8 +56,6 @@ export class ClusterState implements PodsOnNodes {
   readonly #byNode = new Map<string, Set<Entry>>();
   readonly #fresh = new Map<string, Set<Entry>>();
   readonly #priorities = new Map<number, number>();
-  /** Images that some node has for another architecture than its own. */
-  #foreign: ReadonlySet<string> = new Set();
 
   constructor(view: Pick<ClusterView, 'get'>, live: ReadLive) {
     this.#live = live;
@@ -87,20 +84,6 @@ export class ClusterState implements PodsOnNodes {
     return this.#counts.rulesAbout(pod);
   }
 
-  /** What the nodes' images teach of the variants of an image; undefined when none is known to be missing. */
-  variantsOf(image: string): ImageVariants | undefined {
-    const key = imageKey(image);
-    if (!this.#foreign.has(key)) return undefined;
-    const sightings: ImageSighting[] = [];
-    for (const node of this.nodes.nodes) {
-      const own = node?.labels[ARCHITECTURE_LABEL];
-      if (node === undefined || own === undefined) continue;
-      const platform = node.foreignImages.get(key) ?? (node.images.has(key) ? own : undefined);
-      if (platform !== undefined) sightings.push({ own, platform });
-    }
-    return variantsOf(sightings);
-  }
-
   /** Labels of a namespace changed. */
   namespacesChanged(): void {
     this.#counts.namespacesChanged();
@@ -113,7 +96,7 @@ export class ClusterState implements PodsOnNodes {
     const before = this.nodes.get(name)?.foreignImages.size ?? 0;
     const traits = nodeTraits(node);
     const slot = this.nodes.set(traits);
-    if (before + traits.foreignImages.size > 0) this.#collectForeign();
+    if (before + traits.foreignImages.size > 0) this.images.changed();
     if (!isNew) return;
     for (const entry of this.#byNode.get(name) ?? NOBODY) this.#enter(entry.pod, slot);
     this.refreshNode(name);
@@ -124,16 +107,8 @@ export class ClusterState implements PodsOnNodes {
     const slot = this.nodes.slotOf(name);
     if (slot === undefined) return;
     for (const entry of this.#byNode.get(name) ?? NOBODY) this.#leave(entry.pod, slot);
-    const hadForeign = (this.nodes.at(slot)?.foreignImages.size ?? 0) > 0;
+    if ((this.nodes.at(slot)?.foreignImages.size ?? 0) > 0) this.images.changed();
     this.nodes.remove(name);
-    if (hadForeign) this.#collectForeign();
-  }
-
-  #collectForeign(): void {
-    const images = new Set<string>();
-    for (const node of this.nodes.nodes)
-      for (const image of node?.foreignImages.keys() ?? []) images.add(image);
-    this.#foreign = images;
   }
 
   /** `pod` is as good as on `node`, until it is forgotten or observed elsewhere. */

@@ -26,6 +26,8 @@ export interface DeciderParts {
   readonly variants: (image: string) => ImageVariants | undefined;
   /** A pod that was placed is not bound after all, and its room is free again. */
   readonly onReturned: (resident: Resident) => void;
+  /** Room on a node that was promised to a pod is not wanted any more. */
+  readonly onReleased: (node: string) => void;
 }
 
 /** Why a class of pods fits nowhere. Holds while neither a node nor a promise changes. */
@@ -90,9 +92,10 @@ export class Decider {
   }
 
   #take(pod: Pod, waiting: Waiting, wanted: PodToPlace, placement: Placed): void {
-    this.#p.nominations.forget(wanted.uid);
+    const promised = this.#p.nominations.forget(wanted.uid);
     this.#p.state.assume(wanted, placement.node);
     this.#p.queue.placed(waiting);
+    if (promised !== undefined && promised !== placement.node) this.#p.onReleased(promised);
     this.#p.writes.run(this.#bind(pod, waiting, placement));
   }
 
@@ -106,7 +109,8 @@ export class Decider {
       return;
     }
     if (preemption.isFinal) {
-      nominations.forget(wanted.uid);
+      const promised = nominations.forget(wanted.uid);
+      if (promised !== undefined) this.#p.onReleased(promised);
       writes.run(writes.nominate(pod, undefined));
     }
     const verdict = this.#verdict(reasons, preemption.why);
@@ -149,7 +153,10 @@ export class Decider {
   }
 
   #settle(pod: Pod, waiting: Waiting, wanted: PodToPlace, { blockers, summary, text }: Verdict): void {
-    this.#p.queue.park(waiting, podClassOf(wanted), wanted, blockers);
+    // One that room is made for waits for that room, not with the others of its class.
+    const isPromised = this.#p.nominations.of(wanted.uid) !== undefined;
+    const key = isPromised ? `promised ${wanted.uid}` : podClassOf(wanted);
+    this.#p.queue.park(waiting, key, wanted, blockers);
     this.#p.writes.run(this.#p.writes.tellUnschedulable(pod, summary, text));
   }
 

@@ -71,6 +71,15 @@ export class Preemptor {
     return { ok: true, node: chosen.node, victims: chosen.victims.flatMap((v) => this.#podOf(v.uid) ?? []) };
   }
 
+  /** True when the pod would fit on the node without all that is leaving or less important than the pod. */
+  couldMakeRoom(wanted: PodToPlace, node: string): boolean {
+    if (!wanted.preempts || this.#state.lowestPriority >= wanted.priority) return false;
+    const others = [...this.#state.residents(node)].filter(
+      ({ pod }) => pod.terminating || pod.priority < wanted.priority,
+    );
+    return others.length > 0 && this.#state.supposing(others, [], () => this.#placer.fits(wanted, node));
+  }
+
   /** Room was made before, its pods are still on their way out, and the node can still take the pod then. */
   #isRoomComing(pod: Pod, wanted: PodToPlace, reasons: readonly NodeRefusal[]): boolean {
     const node = pod.status?.nominatedNodeName;

@@ -5,7 +5,7 @@ import type { Change } from '../cluster.ts';
 import { sameJson } from '../decide/content-hash.ts';
 import { type MayDisrupt, mayDisrupt } from '../decide/disruption-budgets.ts';
 import { FOREIGN_IMAGES, type ImageVariants } from '../decide/image-variants.ts';
-import { podToPlace } from '../decide/pod-to-place.ts';
+import { type PodToPlace, podToPlace } from '../decide/pod-to-place.ts';
 import { couldHelp, type Relief } from '../decide/retry-hints.ts';
 import { isGated, isOurs } from '../decide/schedulable-pod.ts';
 import type { Loop, LoopDeps } from '../loop.ts';
@@ -50,6 +50,7 @@ export class Scheduler implements Loop {
   readonly #queue: SchedulingQueue;
   readonly #state: ClusterState;
   readonly #placer: Placer;
+  readonly #preemptor: Preemptor;
   readonly #decider: Decider;
   readonly #nominations = new Nominations();
   readonly #writes: SchedulerWrites;
@@ -64,19 +65,20 @@ export class Scheduler implements Loop {
     this.#state = new ClusterState(deps.view, live.read);
     this.#placer = new Placer(this.#state);
     this.#queue = new SchedulingQueue(deps.clock, () => this.#wake());
-    const { volumes = anyVolume, variants = (image) => this.#state.variantsOf(image) } = ports;
+    const { volumes = anyVolume, variants = (image) => this.#state.images.variantsOf(image) } = ports;
     this.#writes = new SchedulerWrites(this.#deps, volumes);
-    const { view } = deps;
+    this.#preemptor = new Preemptor(deps.view, this.#state, this.#placer, ports.mayDisrupt ?? mayDisrupt);
     this.#decider = new Decider(this.#deps, {
       state: this.#state,
       placer: this.#placer,
-      preemptor: new Preemptor(view, this.#state, this.#placer, ports.mayDisrupt ?? mayDisrupt),
+      preemptor: this.#preemptor,
       nominations: this.#nominations,
       queue: this.#queue,
       writes: this.#writes,
       volumes,
       variants,
       onReturned: (resident) => this.#onLeft(resident),
+      onReleased: (node) => this.#relieve({ what: 'node', node }),
     });
   }
 
@@ -115,7 +117,7 @@ export class Scheduler implements Loop {
     const { uid } = pod.metadata;
     if (type === 'deleted') {
       this.#queue.remove(uid);
-      this.#nominations.forget(uid);
+      this.#unpromise(uid);
       const resident = this.#state.resident(uid);
       this.#state.forget(uid);
       if (resident !== undefined) this.#onLeft(resident);
@@ -123,7 +125,7 @@ export class Scheduler implements Loop {
       this.#onUnbound(pod, previous);
     } else {
       this.#queue.remove(uid);
-      this.#nominations.forget(uid);
+      this.#unpromise(uid, pod.spec.nodeName);
       this.#onBound(pod, previous);
     }
   }
@@ -174,22 +176,41 @@ export class Scheduler implements Loop {
   /** Lets those try again whom the change could help: of each class one, the others follow it while there is room. */
   #relieve(relief: Relief): void {
     const node = 'node' in relief ? relief.node : undefined;
-    if (node !== undefined) for (const uid of this.#nominations.on(node)) this.#queue.retry(uid);
+    if (node !== undefined) this.#retryPromised(node, relief);
     for (const parked of this.#queue.parked()) {
       const answer = couldHelp(relief, parked, this.#state.namespaceLabels);
       if (answer === 'no') continue;
-      const helps =
-        answer === 'yes' ||
-        (node !== undefined && this.#placer.fits(parked.pod, node)) ||
-        (relief.what === 'node' && parked.pod.priority > this.#state.lowestPriority);
-      if (helps) this.#queue.release(parked);
+      if (answer === 'yes' || (node !== undefined && this.#hasRoom(parked.pod, node)))
+        this.#queue.release(parked);
     }
+  }
+
+  /** Those who were promised a node try when they fit there, or when nobody is left to wait for. */
+  #retryPromised(node: string, relief: Relief): void {
+    for (const { pod } of this.#nominations.on(node)) {
+      const isOver =
+        relief.what === 'node' || [...this.#state.residents(node)].every((r) => !r.pod.terminating);
+      if (isOver || this.#placer.fits(pod, node)) this.#queue.retry(pod.uid);
+    }
+  }
+
+  /** Room is there, or can be made for a pod that none is being made for yet. */
+  #hasRoom(pod: PodToPlace, node: string): boolean {
+    if (this.#placer.isFree(pod, node, this.#nominations.before(pod))) return true;
+    return this.#nominations.of(pod.uid) === undefined && this.#preemptor.couldMakeRoom(pod, node);
+  }
+
+  /** The pod does not need what it was promised; others may. */
+  #unpromise(uid: string, boundTo?: string): void {
+    const node = this.#nominations.forget(uid);
+    if (node !== undefined && node !== boundTo) this.#relieve({ what: 'node', node });
   }
 
   #enqueue(pod: Pod): void {
     const { uid, namespace = '', name } = pod.metadata;
     if (!isOurs(pod)) {
       this.#queue.remove(uid);
+      this.#unpromise(uid);
       return;
     }
     if (isGated(pod)) {

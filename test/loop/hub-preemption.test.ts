@@ -55,6 +55,38 @@ spec('preemption', (it) => {
     await world.stop();
   });
 
+  it('gives the promised room to others when the pod it was for is deleted', async () => {
+    const world = await HubWorld.start();
+    const [device] = await world.devices('worker-1');
+    await createPod(world, 'low', large(1));
+    await world.until(() => world.ready('low').length === 1);
+    device?.cut();
+    await createPod(world, 'high', large(10));
+    await world.until(() => podNow(world, 'low')?.metadata.deletionTimestamp !== undefined);
+    await createPod(world, 'late', large(5, { preemptionPolicy: 'Never' }));
+    await world.until(() => whyPending(world, 'late') !== '');
+    await world.store.delete('Pod', 'default', 'high');
+    device?.heal();
+    device?.hello();
+    await world.until(() => world.ready('late').length === 1);
+    await world.stop();
+  });
+
+  it('sees when room can be made that could not before', async () => {
+    const world = await HubWorld.start();
+    await world.devices('worker-1');
+    await createPod(world, 'equal', { ...asking('300Mi'), priority: 10 });
+    await createPod(world, 'low', { ...asking('300Mi'), priority: 1 });
+    await world.until(() => world.ready('equal').length + world.ready('low').length === 2);
+    await createPod(world, 'high', { ...asking('700Mi'), priority: 10 });
+    await world.until(() => whyPending(world, 'high') !== '');
+    assert.is(world.ready('low').length, 1);
+    await world.store.delete('Pod', 'default', 'equal');
+    await world.until(() => world.ready('high').length === 1);
+    assert.is(podNow(world, 'low'), undefined);
+    await world.stop();
+  });
+
   it('never drives out equals, nor anybody for a pod that says Never', async () => {
     const world = await HubWorld.start();
     await world.devices('worker-1');
