@@ -14,10 +14,12 @@ import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
 import { MinuteAlarm } from './controllers/alarm.ts';
+import { Autoscaler } from './controllers/autoscaler.ts';
 import { CronJobController } from './controllers/cron-job.ts';
 import { CustomResources } from './controllers/custom-resources.ts';
 import { DaemonSetController } from './controllers/daemon-set.ts';
 import { DeploymentController } from './controllers/deployment.ts';
+import { DisruptionController } from './controllers/disruption.ts';
 import { GarbageController } from './controllers/garbage.ts';
 import { JobController } from './controllers/job.ts';
 import { NamespaceController } from './controllers/namespace.ts';
@@ -26,12 +28,13 @@ import { PersistentVolumeController } from './controllers/persistent-volumes.ts'
 import { PriorityClassController } from './controllers/priority-classes.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
 import { ResourceQuotaController } from './controllers/resource-quota.ts';
+import { ScaleTargets } from './controllers/scale-targets.ts';
 import { StatefulSetController } from './controllers/stateful-set.ts';
 import { VolumeBinder } from './controllers/volume-binder.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Liveness } from './fleet/liveness.ts';
-import { liveSource, telemetryPort } from './live-source.ts';
+import { liveSource, telemetryPort, usageSource } from './live-source.ts';
 import type { Loop, LoopDeps } from './loop.ts';
 import { refusedMetrics, storeMetrics } from './metrics.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
@@ -128,6 +131,7 @@ export class Hub {
     });
     const custom = new CustomResources(deps, store, kinds);
     const servedKinds = allKinds(() => custom.served());
+    const scales = new ScaleTargets(deps, servedKinds);
     this.#run([
       custom,
       new NamespaceController(deps, authority.caPem, () => custom.stored()),
@@ -144,6 +148,8 @@ export class Hub {
         deps,
         allKinds(() => custom.stored()),
       ),
+      new DisruptionController(deps, scales),
+      new Autoscaler(deps, scales, usageSource(telemetry)),
       ...people.loops(deps),
       volumes,
       new Scheduler(deps, liveSource(telemetry), { volumes: new VolumeBinder(deps) }),

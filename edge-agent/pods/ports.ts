@@ -10,6 +10,8 @@ export interface ImageView {
   readonly user: string;
   readonly stopSignal: string;
   readonly sizeBytes: number;
+  /** `arm64` or `arm/v7`; empty when the image does not say. */
+  readonly platform: string;
 }
 
 /** What the engine can do. */
@@ -110,6 +112,8 @@ export interface PodSinks {
   readonly onEvent: (event: EventReport) => void;
   /** `PodManager.removedVolumes` changed. */
   readonly onVolumes?: () => void;
+  /** A pull ended, a container went, or the engine is back: its images may be others. */
+  readonly onImagesTouched?: () => void;
 }
 
 /** A container of a pod for logs, exec and attach. `previousId` is the one before, while the engine still has it. */

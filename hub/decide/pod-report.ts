@@ -24,13 +24,15 @@ export function judgePodReport(node: string, report: PodReport, pod: Pod | undef
   return sameJson(status, pod.status ?? {}) ? { do: 'nothing' } : { do: 'write', status };
 }
 
-/** Conditions that the hub writes and devices know nothing of. */
+/** Conditions that the hub writes; a device may add DisruptionTarget itself, for a pod it has evicted. */
 const HUB_CONDITIONS = ['PodScheduled', 'DisruptionTarget'];
 
 /** The device's status verbatim, but for what it does not write: the hub's conditions and the quality-of-service class. */
 function mergeStatus(before: PodStatus | undefined, reported: PodStatus): PodStatus {
   const kept = before?.conditions?.filter((c) => HUB_CONDITIONS.includes(c.type)) ?? [];
-  const own = (reported.conditions ?? []).filter((c) => !HUB_CONDITIONS.includes(c.type));
+  const isOwn = (type: string): boolean =>
+    type !== 'PodScheduled' && !kept.some((condition) => condition.type === type);
+  const own = (reported.conditions ?? []).filter((c) => isOwn(c.type));
   const qosClass = before?.qosClass ?? reported.qosClass;
   return {
     ...reported,

@@ -3,10 +3,12 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAdmission } from '../../hub/admission.ts';
+import { Autoscaler } from '../../hub/controllers/autoscaler.ts';
 import { CronJobController } from '../../hub/controllers/cron-job.ts';
 import { CustomResources } from '../../hub/controllers/custom-resources.ts';
 import { DaemonSetController } from '../../hub/controllers/daemon-set.ts';
 import { DeploymentController } from '../../hub/controllers/deployment.ts';
+import { DisruptionController } from '../../hub/controllers/disruption.ts';
 import { GarbageController } from '../../hub/controllers/garbage.ts';
 import { JobController } from '../../hub/controllers/job.ts';
 import { NamespaceController } from '../../hub/controllers/namespace.ts';
@@ -15,13 +17,14 @@ import { PersistentVolumeController } from '../../hub/controllers/persistent-vol
 import { PriorityClassController } from '../../hub/controllers/priority-classes.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
 import { ResourceQuotaController } from '../../hub/controllers/resource-quota.ts';
+import { ScaleTargets } from '../../hub/controllers/scale-targets.ts';
 import { StatefulSetController } from '../../hub/controllers/stateful-set.ts';
 import { VolumeBinder } from '../../hub/controllers/volume-binder.ts';
 import { ADMIT_DEFAULTS } from '../../hub/decide/admit-pod.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
-import { liveSource } from '../../hub/live-source.ts';
+import { liveSource, usageSource } from '../../hub/live-source.ts';
 import type { LoopDeps } from '../../hub/loop.ts';
 import { Scheduler, type SchedulerPorts } from '../../hub/scheduler/scheduler.ts';
 import { Store } from '../../hub/store/store.ts';
@@ -81,6 +84,7 @@ export class HubWorld {
       newStreamId: () => `stream-${Math.random()}`,
     });
     const custom = new CustomResources(deps, store, kinds);
+    const scales = new ScaleTargets(deps, () => [...kinds, ...custom.served()]);
     this.#loops = [
       custom,
       this.fleet,
@@ -88,6 +92,8 @@ export class HubWorld {
       new DeploymentController(deps),
       new StatefulSetController(deps),
       new DaemonSetController(deps),
+      new DisruptionController(deps, scales),
+      new Autoscaler(deps, scales, usageSource(this.telemetry)),
       new ReplicaSetController(deps),
       new JobController(deps),
       new CronJobController(deps, this.alarm),
