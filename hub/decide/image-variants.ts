@@ -1,8 +1,5 @@
 import { imageKey } from './image-name.ts';
 
-/** Annotation by which a node names the images it has that are for another architecture than its own: JSON, platform to names. */
-export const FOREIGN_IMAGES = 'coxswain.dev/image-platforms';
-
 /** What is known of the variants of an image: those that there are, and the architectures that there is none for. */
 export interface ImageVariants {
   readonly known: readonly string[];

@@ -1,7 +1,8 @@
 import type { Node, NodeStatus, Taint } from '../../protocol/kinds/node.ts';
 import { bytesOf, cpuMilli } from '../../protocol/quantity.ts';
 import { imageKey } from './image-name.ts';
-import { FOREIGN_IMAGES, foreignImages } from './image-variants.ts';
+import { foreignImages } from './image-variants.ts';
+import { IMAGE_PLATFORMS } from './node-object.ts';
 import type { Amounts } from './pod-facts.ts';
 import type { LiveUse, PodToPlace } from './pod-to-place.ts';
 
@@ -69,7 +70,7 @@ export function nodeTraits({ metadata, spec, status }: Node): NodeTraits {
     allocatable: amountsOf(status?.allocatable ?? status?.capacity),
     cpuCapacityMilli: cpuMilli(status?.capacity?.['cpu'] ?? status?.allocatable?.['cpu']),
     images: imageSizes(status?.images),
-    foreignImages: foreignImages(metadata.annotations?.[FOREIGN_IMAGES]),
+    foreignImages: foreignImages(metadata.annotations?.[IMAGE_PLATFORMS]),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { Pod } from '../../protocol/kinds/pod.ts';
+import type { PodDisruptionBudget } from '../../protocol/kinds/policy.ts';
 import type { ClusterView } from '../cluster.ts';
-import type { MayDisrupt } from '../decide/disruption-budgets.ts';
 import type { NodeRefusal } from '../decide/place.ts';
 import { preemptionText } from '../decide/placement-text.ts';
 import type { PodToPlace } from '../decide/pod-to-place.ts';
@@ -17,6 +17,12 @@ export type Preemption =
       /** True when no room is on its way either. */
       readonly isFinal: boolean;
     };
+
+/** For pods that would be removed in this order: whether the budgets allow each, after those before it. */
+export type MayDisrupt = (
+  pods: readonly Pod[],
+  budgets: readonly PodDisruptionBudget[],
+) => readonly boolean[];
 
 /** Nodes looked at: at least so many, or this share of all. */
 const MIN_NODES = 100;

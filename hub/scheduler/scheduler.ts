@@ -3,12 +3,13 @@ import type { Node } from '../../protocol/kinds/node.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Change } from '../cluster.ts';
 import { sameJson } from '../decide/content-hash.ts';
-import { type MayDisrupt, mayDisrupt } from '../decide/disruption-budgets.ts';
-import { FOREIGN_IMAGES, type ImageVariants } from '../decide/image-variants.ts';
+import { mayDisrupt } from '../decide/disruption-verdict.ts';
+import type { ImageVariants } from '../decide/image-variants.ts';
+import { IMAGE_PLATFORMS } from '../decide/node-object.ts';
 import { type PodToPlace, podToPlace } from '../decide/pod-to-place.ts';
 import { couldHelp, type Relief } from '../decide/retry-hints.ts';
 import { isGated, isOurs } from '../decide/schedulable-pod.ts';
-import type { Loop, LoopDeps } from '../loop.ts';
+import { type Loop, type LoopDeps, momentOf } from '../loop.ts';
 import { ClusterState, type ReadLive, type Resident } from './cluster-state.ts';
 import { Decider } from './decider.ts';
 import { Nominations } from './nominations.ts';
@@ -28,7 +29,6 @@ export interface LiveSource {
 /** What others know that placement depends on; each has a default that stands in nobody's way. */
 export interface SchedulerPorts {
   readonly volumes?: VolumeBinder;
-  readonly mayDisrupt?: MayDisrupt;
   /** Variants of an image, as `arm64`; what the nodes say of their images unless given. */
   readonly variants?: (image: string) => ImageVariants | undefined;
 }
@@ -67,7 +67,9 @@ export class Scheduler implements Loop {
     this.#queue = new SchedulingQueue(deps.clock, () => this.#wake());
     const { volumes = anyVolume, variants = (image) => this.#state.images.variantsOf(image) } = ports;
     this.#writes = new SchedulerWrites(this.#deps, volumes);
-    this.#preemptor = new Preemptor(deps.view, this.#state, this.#placer, ports.mayDisrupt ?? mayDisrupt);
+    this.#preemptor = new Preemptor(deps.view, this.#state, this.#placer, (pods, budgets) =>
+      mayDisrupt(budgets, pods, momentOf(deps.clock)).map((verdict) => verdict.ok),
+    );
     this.#decider = new Decider(this.#deps, {
       state: this.#state,
       placer: this.#placer,
@@ -257,6 +259,6 @@ function placementFacts(node: Node): unknown {
   const { taints, unschedulable } = node.spec;
   const { allocatable, capacity, images, conditions } = node.status ?? {};
   const ready = conditions?.find((c) => c.type === 'Ready')?.status;
-  const foreign = annotations?.[FOREIGN_IMAGES];
+  const foreign = annotations?.[IMAGE_PLATFORMS];
   return { labels, foreign, taints, unschedulable, allocatable, capacity, images, ready };
 }
