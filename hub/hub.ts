@@ -24,10 +24,13 @@ import { GarbageController } from './controllers/garbage.ts';
 import { JobController } from './controllers/job.ts';
 import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
+import { PersistentVolumeController } from './controllers/persistent-volumes.ts';
 import { PriorityClassController } from './controllers/priority-classes.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
 import { ResourceQuotaController } from './controllers/resource-quota.ts';
 import { ScaleTargets } from './controllers/scale-targets.ts';
+import { StatefulSetController } from './controllers/stateful-set.ts';
+import { VolumeBinder } from './controllers/volume-binder.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Liveness } from './fleet/liveness.ts';
@@ -114,8 +117,10 @@ export class Hub {
     const telemetry = new TelemetryView(clock);
     const liveness = new Liveness({ clock });
     this.#stops.push(() => liveness.stop());
+    const volumes = new PersistentVolumeController(deps);
     const fleet = new Fleet({
       ...deps,
+      volumes,
       link,
       liveness,
       telemetry,
@@ -135,6 +140,7 @@ export class Hub {
       new ReplicaSetController(deps),
       new DeploymentController(deps),
       new DaemonSetController(deps),
+      new StatefulSetController(deps),
       new JobController(deps),
       new CronJobController(deps, new MinuteAlarm(clock)),
       new PriorityClassController(deps),
@@ -145,7 +151,8 @@ export class Hub {
       new DisruptionController(deps, scales),
       new Autoscaler(deps, scales, usageSource(telemetry)),
       ...people.loops(deps),
-      new Scheduler(deps, liveSource(telemetry)),
+      volumes,
+      new Scheduler(deps, liveSource(telemetry), { volumes: new VolumeBinder(deps) }),
       fleet,
     ]);
 

@@ -13,10 +13,13 @@ import { GarbageController } from '../../hub/controllers/garbage.ts';
 import { JobController } from '../../hub/controllers/job.ts';
 import { NamespaceController } from '../../hub/controllers/namespace.ts';
 import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
+import { PersistentVolumeController } from '../../hub/controllers/persistent-volumes.ts';
 import { PriorityClassController } from '../../hub/controllers/priority-classes.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
 import { ResourceQuotaController } from '../../hub/controllers/resource-quota.ts';
 import { ScaleTargets } from '../../hub/controllers/scale-targets.ts';
+import { StatefulSetController } from '../../hub/controllers/stateful-set.ts';
+import { VolumeBinder } from '../../hub/controllers/volume-binder.ts';
 import { ADMIT_DEFAULTS } from '../../hub/decide/admit-pod.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
@@ -68,8 +71,10 @@ export class HubWorld {
     const deps: LoopDeps = { view: store, client: store, clock, log, events: this.events };
     this.telemetry = new TelemetryView(clock);
     this.liveness = new Liveness({ clock });
+    const volumes = new PersistentVolumeController(deps);
     this.fleet = new Fleet({
       ...deps,
+      volumes,
       link: this.link,
       liveness: this.liveness,
       telemetry: this.telemetry,
@@ -85,6 +90,7 @@ export class HubWorld {
       this.fleet,
       new NamespaceController(deps, 'CA', () => custom.stored()),
       new DeploymentController(deps),
+      new StatefulSetController(deps),
       new DaemonSetController(deps),
       new DisruptionController(deps, scales),
       new Autoscaler(deps, scales, usageSource(this.telemetry)),
@@ -95,7 +101,8 @@ export class HubWorld {
       new ResourceQuotaController(deps, () => [...kinds, ...custom.stored()]),
       new NodeLifecycleController(deps, this.liveness),
       new GarbageController(deps, { customKinds: () => custom.stored() }),
-      new Scheduler(deps, liveSource(this.telemetry), scheduler),
+      volumes,
+      new Scheduler(deps, liveSource(this.telemetry), { volumes: new VolumeBinder(deps), ...scheduler }),
     ];
   }
 
