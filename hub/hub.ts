@@ -17,16 +17,20 @@ import { MinuteAlarm } from './controllers/alarm.ts';
 import { Autoscaler } from './controllers/autoscaler.ts';
 import { CronJobController } from './controllers/cron-job.ts';
 import { CustomResources } from './controllers/custom-resources.ts';
+import { DaemonSetController } from './controllers/daemon-set.ts';
 import { DeploymentController } from './controllers/deployment.ts';
 import { DisruptionController } from './controllers/disruption.ts';
 import { GarbageController } from './controllers/garbage.ts';
 import { JobController } from './controllers/job.ts';
 import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
+import { PersistentVolumeController } from './controllers/persistent-volumes.ts';
 import { PriorityClassController } from './controllers/priority-classes.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
 import { ResourceQuotaController } from './controllers/resource-quota.ts';
 import { ScaleTargets } from './controllers/scale-targets.ts';
+import { StatefulSetController } from './controllers/stateful-set.ts';
+import { VolumeBinder } from './controllers/volume-binder.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Liveness } from './fleet/liveness.ts';
@@ -113,8 +117,10 @@ export class Hub {
     const telemetry = new TelemetryView(clock);
     const liveness = new Liveness({ clock });
     this.#stops.push(() => liveness.stop());
+    const volumes = new PersistentVolumeController(deps);
     const fleet = new Fleet({
       ...deps,
+      volumes,
       link,
       liveness,
       telemetry,
@@ -134,6 +140,8 @@ export class Hub {
       new NodeLifecycleController(deps, liveness),
       new ReplicaSetController(deps),
       new DeploymentController(deps),
+      new DaemonSetController(deps),
+      new StatefulSetController(deps),
       new JobController(deps),
       new CronJobController(deps, new MinuteAlarm(clock)),
       new PriorityClassController(deps),
@@ -144,7 +152,8 @@ export class Hub {
       new DisruptionController(deps, scales),
       new Autoscaler(deps, scales, usageSource(telemetry)),
       ...people.loops(deps),
-      new Scheduler(deps, liveSource(telemetry)),
+      volumes,
+      new Scheduler(deps, liveSource(telemetry), { volumes: new VolumeBinder(deps) }),
       fleet,
     ]);
 

@@ -1,29 +1,10 @@
-import type { Node, Taint, Toleration } from '../../protocol/kinds/node.ts';
-import type { Affinity, Pod } from '../../protocol/kinds/pod.ts';
+import type { Node, NodeStatus, Taint } from '../../protocol/kinds/node.ts';
 import { bytesOf, cpuMilli } from '../../protocol/quantity.ts';
-import { type Amounts, controllerUid, isTerminal, podHostPorts, podRequests } from './pod-facts.ts';
-
-/** A pod as placement looks at it, computed once. */
-export interface PodToPlace {
-  readonly uid: string;
-  readonly namespace: string;
-  readonly name: string;
-  readonly ownerUid: string | undefined;
-  readonly requests: Amounts;
-  /** What the pod is taken to use while telemetry does not show it: its requests, or a small default. */
-  readonly estimate: LiveUse;
-  readonly hostPorts: readonly string[];
-  readonly tolerations: readonly Toleration[];
-  readonly nodeSelector: Readonly<Record<string, string>> | undefined;
-  readonly nodeAffinity: Affinity['nodeAffinity'] | undefined;
-  readonly images: readonly string[];
-}
-
-/** CPU in thousandths of a core and memory in bytes really used, or taken to be. */
-export interface LiveUse {
-  readonly cpuMilli: number;
-  readonly memoryBytes: number;
-}
+import { imageKey } from './image-name.ts';
+import { foreignImages } from './image-variants.ts';
+import { IMAGE_PLATFORMS } from './node-object.ts';
+import type { Amounts } from './pod-facts.ts';
+import type { LiveUse, PodToPlace } from './pod-to-place.ts';
 
 /** What a fresh telemetry sample says of a node; shares 0..1. */
 export interface LiveState {
@@ -33,11 +14,12 @@ export interface LiveState {
   readonly memoryUsedBytes: number;
   readonly memoryTotalBytes: number;
   readonly temperatureCelsius?: number;
+  /** The firmware slows the board down, for heat or for want of voltage. */
   readonly throttled?: boolean;
 }
 
-/** A node as placement looks at it: its object, and the sums over the pods that are or will be on it. */
-export interface NodeState {
+/** What the node's own object says. */
+export interface NodeTraits {
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly taints: readonly Taint[];
@@ -45,66 +27,72 @@ export interface NodeState {
   readonly ready: boolean;
   readonly allocatable: Amounts;
   readonly cpuCapacityMilli: number;
+  /** Bytes of the images the node has, by full name; 0 when it does not say how large. */
+  readonly images: ReadonlyMap<string, number>;
+  /** Those of them that are for another architecture, by full name. */
+  readonly foreignImages: ReadonlyMap<string, string>;
+}
+
+/** A node as placement looks at it: what its object says, and the sums over the pods that are or will be on it. */
+export interface NodeState extends NodeTraits {
   readonly requested: Amounts;
   readonly podCount: number;
-  readonly hostPorts: ReadonlySet<string>;
+  /** How many pods take a host port; see podHostPorts for the form. */
+  readonly hostPorts: ReadonlyMap<string, number>;
   /** Pods of this node by controller uid. */
   readonly owners: ReadonlyMap<string, number>;
-  readonly images: ReadonlySet<string>;
   /** Undefined when telemetry is stale or was never there: unknown, not zero. */
   readonly live: LiveState | undefined;
-  /** Estimates of the pods placed here that telemetry does not show yet. */
+  /** Estimates of the pods placed here that telemetry does not show yet; below zero when pods are thought away. */
   readonly assumed: LiveUse;
 }
 
-/** What a pod without requests is taken to use until telemetry shows it. */
-const DEFAULT_ESTIMATE: LiveUse = { cpuMilli: 20, memoryBytes: 16 * 1024 * 1024 };
+/** A node state that its owner keeps up to date in place. */
+export interface OwnNodeState extends NodeState {
+  requested: Record<string, number>;
+  podCount: number;
+  hostPorts: Map<string, number>;
+  owners: Map<string, number>;
+  live: LiveState | undefined;
+  assumed: LiveUse;
+}
 
-/** Reads from a pod what placement needs. */
-export function podToPlace(pod: Pod): PodToPlace {
-  const requests = podRequests(pod.spec);
+const NO_USE: LiveUse = { cpuMilli: 0, memoryBytes: 0 };
+
+/** Reads the node's own object. */
+export function nodeTraits({ metadata, spec, status }: Node): NodeTraits {
   return {
-    uid: pod.metadata.uid,
-    namespace: pod.metadata.namespace ?? '',
-    name: pod.metadata.name,
-    ownerUid: controllerUid(pod),
-    requests,
-    estimate: {
-      cpuMilli: requests['cpu'] ?? DEFAULT_ESTIMATE.cpuMilli,
-      memoryBytes: requests['memory'] ?? DEFAULT_ESTIMATE.memoryBytes,
-    },
-    hostPorts: podHostPorts(pod.spec),
-    tolerations: pod.spec.tolerations ?? [],
-    nodeSelector: pod.spec.nodeSelector,
-    nodeAffinity: pod.spec.affinity?.nodeAffinity,
-    images: pod.spec.containers.map((c) => c.image),
+    name: metadata.name,
+    labels: metadata.labels ?? {},
+    taints: spec.taints ?? [],
+    unschedulable: spec.unschedulable === true,
+    ready: status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false,
+    allocatable: amountsOf(status?.allocatable ?? status?.capacity),
+    cpuCapacityMilli: cpuMilli(status?.capacity?.['cpu'] ?? status?.allocatable?.['cpu']),
+    images: imageSizes(status?.images),
+    foreignImages: foreignImages(metadata.annotations?.[IMAGE_PLATFORMS]),
   };
 }
 
-/**
- * Sums up a node. Pods that have ended take nothing; pods being deleted still do, until they are gone.
- * `live` is added by the caller with `withLive`, because it ages without any change of an object.
- */
-export function nodeState(node: Node, pods: readonly Pod[]): NodeState {
-  const empty: NodeState = {
-    name: node.metadata.name,
-    labels: node.metadata.labels ?? {},
-    taints: node.spec.taints ?? [],
-    unschedulable: node.spec.unschedulable === true,
-    ready: node.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false,
-    allocatable: amountsOf(node.status?.allocatable ?? node.status?.capacity),
-    cpuCapacityMilli: cpuMilli(node.status?.capacity?.['cpu'] ?? node.status?.allocatable?.['cpu']),
+/** The node without any pod and without telemetry. */
+export function emptyNode(traits: NodeTraits): OwnNodeState {
+  return {
+    ...traits,
     requested: {},
     podCount: 0,
-    hostPorts: new Set(),
+    hostPorts: new Map(),
     owners: new Map(),
-    images: new Set((node.status?.images ?? []).flatMap((i) => i.names)),
     live: undefined,
-    assumed: { cpuMilli: 0, memoryBytes: 0 },
+    assumed: NO_USE,
   };
-  return pods
-    .filter((pod) => !isTerminal(pod))
-    .reduce((state, pod) => withPod(state, podToPlace(pod), false), empty);
+}
+
+function imageSizes(images: NodeStatus['images']): ReadonlyMap<string, number> {
+  const sizes = new Map<string, number>();
+  for (const { names, sizeBytes = 0 } of images ?? []) {
+    for (const name of names) sizes.set(imageKey(name), sizeBytes);
+  }
+  return sizes;
 }
 
 function amountsOf(quantities: Readonly<Record<string, string>> | undefined): Amounts {
@@ -113,32 +101,74 @@ function amountsOf(quantities: Readonly<Record<string, string>> | undefined): Am
   );
 }
 
-/** The node with one more pod; `fresh` when telemetry does not show the pod yet, so that its estimate counts as live use. */
-export function withPod(state: NodeState, pod: PodToPlace, fresh: boolean): NodeState {
-  const requested: Record<string, number> = { ...state.requested };
-  for (const [name, n] of Object.entries(pod.requests)) requested[name] = (requested[name] ?? 0) + n;
-  const owners =
-    pod.ownerUid === undefined
-      ? state.owners
-      : new Map(state.owners).set(pod.ownerUid, (state.owners.get(pod.ownerUid) ?? 0) + 1);
+/** Puts a pod on the node, in place. Its estimate is not added to `assumed`. */
+export function addPod(node: OwnNodeState, pod: PodToPlace): void {
+  count(node, pod, 1);
+}
+
+/** Takes a pod off that was put on before, in place. */
+export function removePod(node: OwnNodeState, pod: PodToPlace): void {
+  count(node, pod, -1);
+}
+
+function count(node: OwnNodeState, pod: PodToPlace, sign: 1 | -1): void {
+  node.podCount += sign;
+  for (const name in pod.requests) {
+    const sum = (node.requested[name] ?? 0) + sign * (pod.requests[name] ?? 0);
+    if (sum === 0) delete node.requested[name];
+    else node.requested[name] = sum;
+  }
+  for (const port of pod.hostPorts) bump(node.hostPorts, port, sign);
+  if (pod.ownerUid !== undefined) bump(node.owners, pod.ownerUid, sign);
+}
+
+function bump(counts: Map<string, number>, key: string, by: number): void {
+  const sum = (counts.get(key) ?? 0) + by;
+  if (sum === 0) counts.delete(key);
+  else counts.set(key, sum);
+}
+
+/** A copy with one more pod whose use telemetry does not show yet. */
+export function withFreshPod(node: NodeState, pod: PodToPlace): NodeState {
+  const copy = copyOf(node);
+  addPod(copy, pod);
+  copy.assumed = addUse(copy.assumed, pod.estimate);
+  return copy;
+}
+
+/** A copy without a pod: its requests are free and its estimate is taken to be. */
+export function withoutPod(node: NodeState, pod: PodToPlace): NodeState {
+  const copy = copyOf(node);
+  removePod(copy, pod);
+  copy.assumed = addUse(copy.assumed, pod.estimate, -1);
+  return copy;
+}
+
+function copyOf(node: NodeState): OwnNodeState {
   return {
-    ...state,
-    requested,
-    podCount: state.podCount + 1,
-    hostPorts: pod.hostPorts.length === 0 ? state.hostPorts : new Set([...state.hostPorts, ...pod.hostPorts]),
-    owners,
-    assumed: fresh ? addUse(state.assumed, pod.estimate) : state.assumed,
+    ...node,
+    requested: { ...node.requested },
+    hostPorts: new Map(node.hostPorts),
+    owners: new Map(node.owners),
   };
 }
 
-/** The node with what telemetry says of it, and with the estimates of fresh pods that are counted in it already. */
-export function withLive(state: NodeState, live: LiveState | undefined, assumed: LiveUse): NodeState {
-  return { ...state, live, assumed: addUse(state.assumed, assumed) };
+/** Sum of two uses, or the difference with `sign` -1. */
+export function addUse(a: LiveUse, b: LiveUse, sign: 1 | -1 = 1): LiveUse {
+  return { cpuMilli: a.cpuMilli + sign * b.cpuMilli, memoryBytes: a.memoryBytes + sign * b.memoryBytes };
 }
 
-/** Sum of two uses. */
-export function addUse(a: LiveUse, b: LiveUse): LiveUse {
-  return { cpuMilli: a.cpuMilli + b.cpuMilli, memoryBytes: a.memoryBytes + b.memoryBytes };
+/** True when two samples say the same to placement. */
+export function sameLive(a: LiveState | undefined, b: LiveState | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return (
+    a.heldCpuRatio === b.heldCpuRatio &&
+    a.heldMemoryRatio === b.heldMemoryRatio &&
+    a.memoryUsedBytes === b.memoryUsedBytes &&
+    a.memoryTotalBytes === b.memoryTotalBytes &&
+    a.temperatureCelsius === b.temperatureCelsius &&
+    a.throttled === b.throttled
+  );
 }
 
 /** Share of the node's CPU in use, 0..1 or above: damped telemetry plus what was placed since. Unknown without telemetry. */

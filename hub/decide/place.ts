@@ -1,12 +1,21 @@
-import type { Filter, Refusal } from './filters/filter.ts';
-import { hasCpuHeadroom, liveMemory } from './filters/live-headroom.ts';
-import { ready, schedulable, taints } from './filters/node-fitness.ts';
-import { nodeMatch } from './filters/node-match.ts';
-import { hostPorts, requests } from './filters/resources.ts';
-import type { NodeState, PodToPlace } from './node-state.ts';
-import { liveLoad, requestsFree } from './scores/live-load.ts';
-import { coolness, imagePresent, preferNoSchedule, preferredAffinity, spread } from './scores/preferences.ts';
-import type { Score, ScoreContext } from './scores/score.ts';
+import {
+  type Candidates,
+  eligibility,
+  fits,
+  hasHeadroom,
+  judge,
+  NODE_WEIGHT,
+  newCandidates,
+} from './candidates.ts';
+import type { Refusal } from './filters/filter.ts';
+import { affinityFilters } from './filters/pod-affinity.ts';
+import { spreadFilters } from './filters/topology-spread.ts';
+import type { NodeState } from './node-state.ts';
+import type { PodToPlace } from './pod-to-place.ts';
+import type { PodsOnNodes, SlotFilter } from './pods-on-nodes.ts';
+import { ownerSpread } from './scores/owner-spread.ts';
+import { type Feasible, type GroupScore, neighbours, softSpread } from './scores/pod-rules.ts';
+import { type Topology, ZONE_KEY } from './topology.ts';
 
 /** Why one node was refused. */
 export interface NodeRefusal {
@@ -14,89 +23,210 @@ export interface NodeRefusal {
   readonly refusals: readonly Refusal[];
 }
 
-/** Where a pod goes, or for every node why not. `score` is 0..100. */
-export type Placement =
-  | {
-      readonly ok: true;
-      readonly node: string;
-      readonly score: number;
-      readonly feasible: number;
-      /** The node was judged by requests alone. */
-      readonly staleTelemetry: boolean;
-      /** Every feasible node is out of CPU headroom; the least loaded was taken. */
-      readonly cpuSaturated: boolean;
-    }
-  | { readonly ok: false; readonly reasons: readonly NodeRefusal[] };
+/** Where a pod goes. `score` is 0..100. */
+export interface Placed {
+  readonly ok: true;
+  readonly node: string;
+  readonly score: number;
+  readonly feasible: number;
+  /** The node was judged by requests alone. */
+  readonly staleTelemetry: boolean;
+  /** Every feasible node is out of CPU headroom; the least loaded was taken. */
+  readonly cpuSaturated: boolean;
+}
 
-const FILTERS: readonly Filter[] = [schedulable, ready, taints, nodeMatch, hostPorts, requests, liveMemory];
+/** For every node, by name, why not. */
+export interface NotPlaced {
+  readonly ok: false;
+  readonly reasons: readonly NodeRefusal[];
+}
 
-const SCORES: readonly { readonly weight: number; readonly score: Score }[] = [
-  { weight: 60, score: liveLoad },
-  { weight: 25, score: preferredAffinity },
-  { weight: 25, score: preferNoSchedule },
-  { weight: 10, score: spread },
-  { weight: 15, score: coolness },
-  { weight: 10, score: requestsFree },
-  { weight: 5, score: imagePresent },
-];
-const TOTAL_WEIGHT = SCORES.reduce((sum, s) => sum + s.weight, 0);
+/** The outcome of one decision. */
+export type Placement = Placed | NotPlaced;
+
+/** What the pods on the nodes mean for one newcomer. */
+export interface PodRules {
+  readonly filters: readonly SlotFilter<Refusal>[];
+  readonly neighbours?: GroupScore | undefined;
+  readonly softSpread?: GroupScore | undefined;
+  readonly zones?: Topology | undefined;
+}
+
+/** The nodes by slot; a slot may be empty. `ranks` is their order by name. */
+export interface NodeSlots {
+  readonly nodes: readonly (NodeState | undefined)[];
+  readonly ranks: Int32Array;
+}
+
+const NEIGHBOURS_WEIGHT = 25;
+const SOFT_SPREAD_WEIGHT = 25;
+const OWNER_SPREAD_WEIGHT = 10;
+const GROUP_WEIGHT = NEIGHBOURS_WEIGHT + SOFT_SPREAD_WEIGHT + OWNER_SPREAD_WEIGHT;
+const TOTAL_WEIGHT = NODE_WEIGHT + GROUP_WEIGHT;
 
 /**
- * Chooses the node for `pod`: those that every filter lets pass, of them those with live CPU headroom when there are any, of
- * them the best score; equal scores go by name. The order of `nodes` does not matter. Pure; never throws.
+ * Chooses the node for a pod that has no rules about other pods: those that every filter lets pass, of them those with live CPU
+ * headroom when there are any, of them the best score; equal scores go by name. The order of `nodes` does not matter. Pure.
  */
 export function place(pod: PodToPlace, nodes: readonly NodeState[]): Placement {
-  const refused: NodeRefusal[] = [];
-  const fit: NodeState[] = [];
-  for (const node of nodes) {
-    const refusals = refusalsOf(pod, node);
-    if (refusals.length === 0) fit.push(node);
-    else refused.push({ node: node.name, refusals });
-  }
-  if (fit.length === 0) return { ok: false, reasons: refused.sort((a, b) => (a.node < b.node ? -1 : 1)) };
-  const withHeadroom = fit.filter((node) => hasCpuHeadroom(pod, node));
-  const feasible = withHeadroom.length > 0 ? withHeadroom : fit;
-  const { node, score } = best(pod, feasible);
+  const candidates = newCandidates(nodes.length);
+  for (const [slot, node] of nodes.entries()) judge(candidates, slot, pod, node);
+  return placeAmong(candidates, { nodes, ranks: ranksOf(nodes) }, { filters: [] });
+}
+
+/** The rules between `pod` and the pods on the nodes. */
+export function podRules(pod: PodToPlace, candidates: Candidates, on: PodsOnNodes): PodRules {
+  const nodes = eligibility(candidates);
+  return {
+    filters: [...spreadFilters(pod, on, nodes), ...affinityFilters(pod, on)],
+    neighbours: neighbours(pod, on),
+    softSpread: softSpread(pod, on, nodes),
+    zones: pod.ownerUid === undefined || pod.spread.length > 0 ? undefined : on.topology(ZONE_KEY),
+  };
+}
+
+/** Order of the nodes by name, by slot. */
+export function ranksOf(nodes: readonly (NodeState | undefined)[]): Int32Array {
+  const slots = nodes.flatMap((node, slot) => (node === undefined ? [] : [{ slot, name: node.name }]));
+  slots.sort((a, b) => (a.name < b.name ? -1 : 1));
+  const ranks = new Int32Array(nodes.length);
+  for (const [rank, { slot }] of slots.entries()) ranks[slot] = rank;
+  return ranks;
+}
+
+/**
+ * The same choice among candidates that are judged already, under the rules between pods. Nodes in `except` are not taken. Costs
+ * a few passes over the slots, whatever number of pods there is.
+ */
+export function placeAmong(
+  candidates: Candidates,
+  slots: NodeSlots,
+  rules: PodRules,
+  except?: ReadonlySet<number>,
+): Placement {
+  const { feasible, cpuSaturated } = feasibleSlots(candidates, rules, except);
+  if (feasible.count === 0) return { ok: false, reasons: allRefusals(candidates, slots, rules, except) };
+  const { slot, score } = best(candidates, slots, rules, feasible);
+  const node = slots.nodes[slot];
+  if (node === undefined) throw new Error('an empty slot was chosen');
+  const staleTelemetry = node.live === undefined;
   return {
     ok: true,
     node: node.name,
     score: Math.round(score),
-    feasible: feasible.length,
-    staleTelemetry: node.live === undefined,
-    cpuSaturated: withHeadroom.length === 0,
+    feasible: feasible.count,
+    staleTelemetry,
+    cpuSaturated,
   };
 }
 
-function refusalsOf(pod: PodToPlace, node: NodeState): readonly Refusal[] {
-  // The first filter that objects speaks for the node: further reasons only blur the one that has to be solved first.
-  for (const filter of FILTERS) {
-    const refusals = filter(pod, node);
-    if (refusals.length > 0) return refusals;
+function feasibleSlots(
+  candidates: Candidates,
+  rules: PodRules,
+  except: ReadonlySet<number> | undefined,
+): { feasible: Feasible; cpuSaturated: boolean } {
+  const { flags, size, scratch: slots } = candidates;
+  const ruled = rules.filters.length > 0;
+  let count = 0;
+  let withHeadroom = 0;
+  for (let slot = 0; slot < size; slot++) {
+    const flag = flags[slot] ?? 0;
+    if (!fits(flag) || except?.has(slot) === true) continue;
+    if (ruled && refusedBy(rules, slot) !== undefined) continue;
+    slots[count++] = slot;
+    if (hasHeadroom(flag)) withHeadroom++;
   }
-  return [];
+  if (withHeadroom === 0 || withHeadroom === count)
+    return { feasible: { slots, count }, cpuSaturated: withHeadroom === 0 };
+  const narrowed = slots.subarray(0, count).filter((slot) => hasHeadroom(flags[slot] ?? 0));
+  return { feasible: { slots: narrowed, count: narrowed.length }, cpuSaturated: false };
 }
 
-function best(pod: PodToPlace, feasible: readonly NodeState[]): { node: NodeState; score: number } {
-  const context = contextOf(pod, feasible);
-  const [first, ...rest] = feasible;
-  if (first === undefined) throw new Error('no feasible node to choose from');
-  let winner = { node: first, score: scoreOf(pod, first, context) };
-  for (const node of rest) {
-    const score = scoreOf(pod, node, context);
-    if (score > winner.score || (score === winner.score && node.name < winner.node.name))
-      winner = { node, score };
+/** The first rule between pods that keeps the pod from this node. */
+export function refusedBy({ filters }: PodRules, slot: number): Refusal | undefined {
+  for (const filter of filters) {
+    const refusal = filter(slot);
+    if (refusal !== undefined) return refusal;
   }
-  return winner;
+  return undefined;
 }
 
-function contextOf(pod: PodToPlace, nodes: readonly NodeState[]): ScoreContext {
-  const { ownerUid } = pod;
-  if (ownerUid === undefined) return { maxOwnerPods: 0 };
-  return { maxOwnerPods: nodes.reduce((max, node) => Math.max(max, node.owners.get(ownerUid) ?? 0), 0) };
+function best(
+  candidates: Candidates,
+  { ranks }: NodeSlots,
+  rules: PodRules,
+  feasible: Feasible,
+): { slot: number; score: number } {
+  const { scores } = candidates;
+  const { slots, count } = feasible;
+  const points = groupPoints(candidates, rules, feasible);
+  let slot = -1;
+  let top = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < count; i++) {
+    const next = slots[i] ?? 0;
+    const sum = (scores[next] ?? 0) + (points === undefined ? GROUP_WEIGHT * 100 : (points[next] ?? 0));
+    if (sum > top || (sum === top && (ranks[next] ?? 0) < (ranks[slot] ?? 0))) {
+      slot = next;
+      top = sum;
+    }
+  }
+  return { slot, score: top / TOTAL_WEIGHT };
 }
 
-function scoreOf(pod: PodToPlace, node: NodeState, context: ScoreContext): number {
-  let sum = 0;
-  for (const { weight, score } of SCORES) sum += weight * score(pod, node, context);
-  return sum / TOTAL_WEIGHT;
+/** What nodes are worth in relation to one another, by slot; undefined when all are worth all there is. */
+function groupPoints(candidates: Candidates, rules: PodRules, feasible: Feasible): Float64Array | undefined {
+  const near = rules.neighbours?.(feasible);
+  const even = rules.softSpread?.(feasible);
+  const spread = ownerSpread(candidates, rules.zones, feasible);
+  if (near === undefined && even === undefined && spread === undefined) return undefined;
+  const { slots, count } = feasible;
+  const points = candidates.points;
+  for (let i = 0; i < count; i++) {
+    const slot = slots[i] ?? 0;
+    points[slot] =
+      NEIGHBOURS_WEIGHT * (near === undefined ? 100 : (near[slot] ?? 0)) +
+      SOFT_SPREAD_WEIGHT * (even === undefined ? 100 : (even[slot] ?? 0)) +
+      OWNER_SPREAD_WEIGHT * (spread === undefined ? 100 : spread(slot));
+  }
+  return points;
+}
+
+function allRefusals(
+  candidates: Candidates,
+  { nodes, ranks }: NodeSlots,
+  rules: PodRules,
+  except: ReadonlySet<number> | undefined,
+): NodeRefusal[] {
+  const reasons: NodeRefusal[] = new Array(nodes.length);
+  let count = 0;
+  for (const [slot, node] of nodes.entries()) {
+    if (node === undefined) continue;
+    count++;
+    const refusals = refusalsAt(candidates, slot, rules, except);
+    reasons[ranks[slot] ?? 0] = { node: node.name, refusals };
+  }
+  reasons.length = count;
+  return reasons;
+}
+
+const PROMISED: readonly Refusal[] = [
+  { kind: 'resources', reason: 'node(s) had room only for pods that preempted others' },
+];
+const UNNAMED: readonly Refusal[] = [
+  { kind: 'node', reason: "node(s) didn't match Pod's node affinity/selector", final: true },
+];
+
+function refusalsAt(
+  { refusals, flags }: Candidates,
+  slot: number,
+  rules: PodRules,
+  except: ReadonlySet<number> | undefined,
+): readonly Refusal[] {
+  const own = refusals[slot] ?? [];
+  if (own.length > 0) return own;
+  // Nodes that the pod does not name are not judged at all.
+  if (flags[slot] === 0) return UNNAMED;
+  const rule = refusedBy(rules, slot);
+  if (rule !== undefined) return [rule];
+  return except?.has(slot) === true ? PROMISED : [];
 }

@@ -1,7 +1,7 @@
 import type { Condition } from '../../protocol/kinds/meta.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { ReplicaSet, ReplicaSetStatus } from '../../protocol/kinds/workloads.ts';
-import { canonicalJson } from './content-hash.ts';
+import { sameJson } from './content-hash.ts';
 import type { Moment } from './moment.ts';
 import { availableAtMs, isActive, isReady } from './pod-facts.ts';
 
@@ -12,14 +12,20 @@ export interface ReplicaSetRollup {
   readonly lookAgainMs: number | undefined;
 }
 
+/** Why the last pass could not make or remove pods. */
+export interface ReplicaFailure {
+  readonly reason: 'FailedCreate' | 'FailedDelete';
+  readonly message: string;
+}
+
 /**
- * Rolls the pods of `rs` up into its status. `failure` is the text of the last failed creation, undefined when all went well;
- * it becomes the condition ReplicaFailure, which `kubectl describe` shows. Pure; never throws.
+ * Rolls the pods of `rs` up into its status. `failure` is undefined when all went well; it becomes the condition ReplicaFailure,
+ * which `kubectl describe` shows. Pure; never throws.
  */
 export function rollUpReplicaSet(
   rs: ReplicaSet,
   owned: readonly Pod[],
-  failure: string | undefined,
+  failure: ReplicaFailure | undefined,
   now: Moment,
 ): ReplicaSetRollup {
   const minReady = rs.spec.minReadySeconds ?? 0;
@@ -46,28 +52,28 @@ export function rollUpReplicaSet(
     ...(rs.metadata.generation === undefined ? {} : { observedGeneration: rs.metadata.generation }),
     ...(conditions.length === 0 ? {} : { conditions }),
   };
-  const changed = canonicalJson(status) !== canonicalJson(rs.status ?? {});
+  const changed = !sameJson(status, rs.status ?? {});
   return { status, changed, lookAgainMs: nextMs };
 }
 
 function withFailure(
   conditions: readonly Condition[],
-  failure: string | undefined,
+  failure: ReplicaFailure | undefined,
   now: Moment,
 ): Condition[] {
   const others = conditions.filter((c) => c.type !== 'ReplicaFailure');
   if (failure === undefined) return others;
   const present = conditions.find((c) => c.type === 'ReplicaFailure');
-  if (present?.message === failure) return [...others, present];
-  const since = present?.lastTransitionTime ?? now.time;
+  // The text names a pod that was not made, another one at every try: the first one stands, so that trying costs no write.
+  if (present?.reason === failure.reason) return [...others, present];
   return [
     ...others,
     {
       type: 'ReplicaFailure',
       status: 'True',
-      reason: 'FailedCreate',
-      message: failure,
-      lastTransitionTime: since,
+      reason: failure.reason,
+      message: failure.message,
+      lastTransitionTime: now.time,
     },
   ];
 }

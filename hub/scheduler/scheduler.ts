@@ -1,15 +1,23 @@
+import type { Namespace } from '../../protocol/kinds/core.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Change } from '../cluster.ts';
-import { contentHash } from '../decide/content-hash.ts';
-import { withCondition } from '../decide/node-object.ts';
-import { type NodeState, podToPlace, withPod } from '../decide/node-state.ts';
-import { type Placement, place } from '../decide/place.ts';
-import { placementText, refusalSummary, refusalText } from '../decide/placement-text.ts';
-import { isTerminal } from '../decide/pod-facts.ts';
-import { isApiError, keyOf, type Loop, type LoopDeps, momentOf, referenceTo } from '../loop.ts';
-import { ClusterState, type ReadLive } from './cluster-state.ts';
-import { SchedulingQueue, type Waiting } from './scheduling-queue.ts';
+import { sameJson } from '../decide/content-hash.ts';
+import { mayDisrupt } from '../decide/disruption-verdict.ts';
+import type { ImageVariants } from '../decide/image-variants.ts';
+import { IMAGE_PLATFORMS } from '../decide/node-object.ts';
+import { type PodToPlace, podToPlace } from '../decide/pod-to-place.ts';
+import { couldHelp, type Relief } from '../decide/retry-hints.ts';
+import { isGated, isOurs } from '../decide/schedulable-pod.ts';
+import { type Loop, type LoopDeps, momentOf } from '../loop.ts';
+import { ClusterState, type ReadLive, type Resident } from './cluster-state.ts';
+import { Decider } from './decider.ts';
+import { Nominations } from './nominations.ts';
+import { Placer } from './placer.ts';
+import { Preemptor } from './preemptor.ts';
+import { SchedulerWrites } from './scheduler-writes.ts';
+import { SchedulingQueue } from './scheduling-queue.ts';
+import { anyVolume, type VolumeBinder } from './volume-binder.ts';
 
 /** What the scheduler needs to know of telemetry. */
 export interface LiveSource {
@@ -18,42 +26,76 @@ export interface LiveSource {
   readonly subscribe: (listener: (node: string) => void) => () => void;
 }
 
-const SCHEDULER_NAME = 'default-scheduler';
+/** What others know that placement depends on; each has a default that stands in nobody's way. */
+export interface SchedulerPorts {
+  readonly volumes?: VolumeBinder;
+  /** Variants of an image, as `arm64`; what the nodes say of their images unless given. */
+  readonly variants?: (image: string) => ImageVariants | undefined;
+}
+
 /** Longest the scheduler decides before it lets others have the process, in ms. */
 const SLICE_MS = 25;
+/** Telemetry that grows stale tells nobody: all of it is looked at before decisions, but not more often than this. */
+const SWEEP_MS = 100;
+const VOLUME_KINDS: readonly string[] = ['PersistentVolumeClaim', 'PersistentVolume', 'StorageClass'];
 
 /**
  * Binds pods that have no node, one decision after the other on one consistent state, the writes side by side. Wakes on changes
  * only. Invariants: a pod is bound at most once (the client refuses a second time); every placement is assumed before the next
- * decision is taken.
+ * decision is taken; a pod that fits nowhere is not tried again before something changes that could help it.
  */
 export class Scheduler implements Loop {
   readonly #deps: LoopDeps;
   readonly #source: LiveSource;
   readonly #queue: SchedulingQueue;
   readonly #state: ClusterState;
+  readonly #placer: Placer;
+  readonly #preemptor: Preemptor;
+  readonly #decider: Decider;
+  readonly #nominations = new Nominations();
+  readonly #writes: SchedulerWrites;
   readonly #stops: (() => void)[] = [];
-  readonly #writes = new Set<Promise<void>>();
-  /** Pods whose bind is under way, by uid: they are not tried a second time meanwhile. */
-  readonly #binding = new Set<string>();
+  #sweptAtMs = Number.NEGATIVE_INFINITY;
   #awake = false;
   #stopped = true;
 
-  constructor(deps: LoopDeps, live: LiveSource) {
+  constructor(deps: LoopDeps, live: LiveSource, ports: SchedulerPorts = {}) {
     this.#deps = { ...deps, log: deps.log.with({ room: 'scheduler' }) };
     this.#source = live;
     this.#state = new ClusterState(deps.view, live.read);
+    this.#placer = new Placer(this.#state);
     this.#queue = new SchedulingQueue(deps.clock, () => this.#wake());
+    const { volumes = anyVolume, variants = (image) => this.#state.images.variantsOf(image) } = ports;
+    this.#writes = new SchedulerWrites(this.#deps, volumes);
+    this.#preemptor = new Preemptor(deps.view, this.#state, this.#placer, (pods, budgets) =>
+      mayDisrupt(budgets, pods, momentOf(deps.clock)).map((verdict) => verdict.ok),
+    );
+    this.#decider = new Decider(this.#deps, {
+      state: this.#state,
+      placer: this.#placer,
+      preemptor: this.#preemptor,
+      nominations: this.#nominations,
+      queue: this.#queue,
+      writes: this.#writes,
+      volumes,
+      variants,
+      onReturned: (resident) => this.#onLeft(resident),
+      onReleased: (node) => this.#relieve({ what: 'node', node }),
+    });
   }
 
   start(signal: AbortSignal): void {
     this.#stopped = false;
-    const { view } = this.#deps;
+    const { view, clock } = this.#deps;
+    for (const node of view.list('Node')) this.#state.setNode(node);
+    for (const pod of view.list('Pod')) {
+      if (pod.spec.nodeName === undefined) this.#enqueue(pod);
+      else this.#state.observe(pod, clock.monotonicMs());
+    }
     this.#stops.push(
       view.subscribe((change) => this.#onChange(change)),
-      this.#source.subscribe(() => this.#queue.unparkAll()),
+      this.#source.subscribe((node) => this.#onLoad(node)),
     );
-    for (const pod of view.list('Pod')) this.#enqueue(pod);
     signal.addEventListener('abort', () => void this.stop(), { once: true });
   }
 
@@ -61,49 +103,126 @@ export class Scheduler implements Loop {
     this.#stopped = true;
     for (const stop of this.#stops.splice(0)) stop();
     this.#queue.stop();
-    await Promise.all(this.#writes);
+    this.#decider.stop();
+    await this.#writes.settled();
   }
 
   #onChange(change: Change): void {
-    if (change.kind === 'Pod') this.#onPod(change as Change<Pod>);
-    if (change.kind === 'Node') this.#onNode(change as Change<Node>);
+    const { kind } = change;
+    if (kind === 'Pod') this.#onPod(change as Change<Pod>);
+    else if (kind === 'Node') this.#onNode(change as Change<Node>);
+    else if (kind === 'Namespace') this.#onNamespace(change as Change<Namespace>);
+    else if (VOLUME_KINDS.includes(kind)) this.#relieve({ what: 'volume' });
   }
 
   #onPod({ type, object: pod, previous }: Change<Pod>): void {
     const { uid } = pod.metadata;
-    for (const node of [pod.spec.nodeName, previous?.spec.nodeName]) {
-      if (node !== undefined) this.#state.invalidate(node);
-    }
     if (type === 'deleted') {
       this.#queue.remove(uid);
+      this.#unpromise(uid);
+      const resident = this.#state.resident(uid);
       this.#state.forget(uid);
-      if (pod.spec.nodeName !== undefined) this.#queue.unparkAll();
-      return;
+      if (resident !== undefined) this.#onLeft(resident);
+    } else if (pod.spec.nodeName === undefined) {
+      this.#onUnbound(pod, previous);
+    } else {
+      this.#queue.remove(uid);
+      this.#unpromise(uid, pod.spec.nodeName);
+      this.#onBound(pod, previous);
     }
-    if (pod.spec.nodeName === undefined) {
-      this.#enqueue(pod);
-      if (previous !== undefined && contentHash(pod.spec) !== contentHash(previous.spec))
-        this.#queue.unpark(uid);
-      return;
-    }
-    this.#queue.remove(uid);
-    this.#state.observe(pod, this.#deps.clock.monotonicMs());
-    if (isTerminal(pod) && previous !== undefined && !isTerminal(previous)) this.#queue.unparkAll();
+  }
+
+  #onUnbound(pod: Pod, previous: Pod | undefined): void {
+    this.#enqueue(pod);
+    if (previous === undefined || !this.#queue.has(pod.metadata.uid)) return;
+    const isSame =
+      sameJson(pod.spec, previous.spec) && sameJson(pod.metadata.labels, previous.metadata.labels);
+    if (!isSame) this.#queue.retry(pod.metadata.uid);
+  }
+
+  #onBound(pod: Pod, previous: Pod | undefined): void {
+    const { uid } = pod.metadata;
+    const before = this.#state.resident(uid);
+    const left = this.#state.observe(pod, this.#deps.clock.monotonicMs());
+    const now = this.#state.resident(uid);
+    const changed = before?.pod !== now?.pod;
+    if (before !== undefined && (left || changed)) this.#onLeft(before);
+    if (now !== undefined && (changed || previous?.spec.nodeName === undefined))
+      this.#relieve({ what: 'podCame', pod: now.pod });
+  }
+
+  /** Tells those who wait that a pod has left its node. */
+  #onLeft({ node, pod }: Resident): void {
+    this.#relieve({ what: 'podLeft', node, pod });
   }
 
   #onNode({ type, object: node, previous }: Change<Node>): void {
-    this.#state.invalidate(node.metadata.name);
-    if (type === 'deleted') return;
-    if (previous === undefined || placementFacts(node) !== placementFacts(previous)) this.#queue.unparkAll();
+    const { name } = node.metadata;
+    if (type === 'deleted') this.#state.removeNode(name);
+    else if (previous !== undefined && sameJson(placementFacts(node), placementFacts(previous))) return;
+    else this.#state.setNode(node);
+    this.#relieve({ what: 'node', node: name });
+  }
+
+  #onNamespace({ object, previous }: Change<Namespace>): void {
+    if (sameJson(object.metadata.labels, previous?.metadata.labels)) return;
+    this.#state.namespacesChanged();
+    this.#relieve({ what: 'namespace' });
+  }
+
+  #onLoad(node: string): void {
+    this.#state.refreshNode(node);
+    this.#relieve({ what: 'load', node });
+  }
+
+  /** Lets those try again whom the change could help: of each class one, the others follow it while there is room. */
+  #relieve(relief: Relief): void {
+    const node = 'node' in relief ? relief.node : undefined;
+    if (node !== undefined) this.#retryPromised(node, relief);
+    for (const parked of this.#queue.parked()) {
+      const answer = couldHelp(relief, parked, this.#state.namespaceLabels);
+      if (answer === 'no') continue;
+      if (answer === 'yes' || (node !== undefined && this.#hasRoom(parked.pod, node)))
+        this.#queue.release(parked);
+    }
+  }
+
+  /** Those who were promised a node try when they fit there, or when nobody is left to wait for. */
+  #retryPromised(node: string, relief: Relief): void {
+    for (const { pod } of this.#nominations.on(node)) {
+      const isOver =
+        relief.what === 'node' || [...this.#state.residents(node)].every((r) => !r.pod.terminating);
+      if (isOver || this.#placer.fits(pod, node)) this.#queue.retry(pod.uid);
+    }
+  }
+
+  /** Room is there, or can be made for a pod that none is being made for yet. */
+  #hasRoom(pod: PodToPlace, node: string): boolean {
+    if (this.#placer.isFree(pod, node, this.#nominations.before(pod))) return true;
+    return this.#nominations.of(pod.uid) === undefined && this.#preemptor.couldMakeRoom(pod, node);
+  }
+
+  /** The pod does not need what it was promised; others may. */
+  #unpromise(uid: string, boundTo?: string): void {
+    const node = this.#nominations.forget(uid);
+    if (node !== undefined && node !== boundTo) this.#relieve({ what: 'node', node });
   }
 
   #enqueue(pod: Pod): void {
+    const { uid, namespace = '', name } = pod.metadata;
     if (!isOurs(pod)) {
-      this.#queue.remove(pod.metadata.uid);
+      this.#queue.remove(uid);
+      this.#unpromise(uid);
       return;
     }
-    if (this.#binding.has(pod.metadata.uid)) return;
-    const { uid, namespace = '', name } = pod.metadata;
+    if (isGated(pod)) {
+      this.#queue.remove(uid);
+      this.#writes.run(this.#writes.tellGated(pod));
+      return;
+    }
+    if (this.#decider.isBinding(uid) || this.#queue.has(uid)) return;
+    const nominated = pod.status?.nominatedNodeName;
+    if (nominated !== undefined && nominated !== '') this.#nominations.add(podToPlace(pod), nominated);
     this.#queue.add({ uid, namespace, name, priority: pod.spec.priority ?? 0 });
   }
 
@@ -118,111 +237,28 @@ export class Scheduler implements Loop {
     this.#awake = false;
     if (this.#stopped) return;
     const { clock } = this.#deps;
-    const untilMs = clock.monotonicMs() + SLICE_MS;
-    const ready = this.#queue.takeReady();
-    if (ready.length === 0) return;
-    const nodes = new Map(this.#state.nodes().map((node) => [node.name, node]));
-    for (const [i, waiting] of ready.entries()) {
-      if (i > 0 && clock.monotonicMs() > untilMs) {
-        for (const rest of ready.slice(i)) this.#queue.putBack(rest);
-        this.#awake = true;
-        setImmediate(() => this.#decide());
-        return;
-      }
-      this.#placeOne(waiting, nodes);
+    const startedAtMs = clock.monotonicMs();
+    if (startedAtMs - this.#sweptAtMs >= SWEEP_MS) {
+      this.#sweptAtMs = startedAtMs;
+      this.#state.refreshLive();
     }
-  }
-
-  #placeOne(waiting: Waiting, nodes: Map<string, NodeState>): void {
-    const pod = this.#deps.view.byUid('Pod', waiting.uid);
-    if (pod === undefined || !isOurs(pod)) return;
-    const wanted = podToPlace(pod);
-    const placement = place(wanted, [...nodes.values()]);
-    if (!placement.ok) {
-      this.#queue.failed(waiting, true);
-      this.#track(this.#tellUnschedulable(pod, placement));
-      return;
+    for (;;) {
+      const waiting = this.#queue.take();
+      if (waiting === undefined) return;
+      this.#decider.decide(waiting);
+      if (clock.monotonicMs() - startedAtMs > SLICE_MS) break;
     }
-    const node = nodes.get(placement.node);
-    if (node !== undefined) nodes.set(placement.node, withPod(node, wanted, true));
-    this.#state.assume(wanted, placement.node);
-    this.#track(this.#bind(pod, waiting, placement, nodes.size));
-  }
-
-  async #bind(pod: Pod, waiting: Waiting, placement: Placement & { ok: true }, nodes: number): Promise<void> {
-    const { client, events, log } = this.#deps;
-    const { namespace = '', name, uid } = pod.metadata;
-    this.#binding.add(uid);
-    try {
-      await client.bind(namespace, name, uid, placement.node);
-      this.#binding.delete(uid);
-    } catch (err) {
-      this.#binding.delete(uid);
-      this.#state.forget(uid);
-      if (isApiError(err, 'NotFound')) return;
-      // Conflict: bound by somebody else, or changed; the next look sees which. Others heal by time.
-      log.debug('bind failed', { pod: keyOf(pod), node: placement.node, err });
-      if (!this.#stopped) this.#queue.failed(waiting, false);
-      return;
-    }
-    const { score, feasible, staleTelemetry } = placement;
-    log.info('pod bound', { pod: keyOf(pod), node: placement.node, score, feasible, staleTelemetry });
-    const message = `Successfully assigned ${keyOf(pod)} to ${placement.node} (${placementText(placement, nodes)})`;
-    events.record({ involved: referenceTo(pod), type: 'Normal', reason: 'Scheduled', message });
-  }
-
-  async #tellUnschedulable(pod: Pod, placement: Placement & { ok: false }): Promise<void> {
-    const { client, events, clock } = this.#deps;
-    const { namespace = '', name, uid } = pod.metadata;
-    const message = refusalText(placement.reasons);
-    const involved = referenceTo(pod);
-    events.record({ involved, type: 'Warning', reason: 'FailedScheduling', message, replaces: true });
-    // The condition goes to the disk: only the summary, which does not change with every load figure.
-    const summary = refusalSummary(placement.reasons);
-    const present = pod.status?.conditions?.find((c) => c.type === 'PodScheduled');
-    if (present?.status === 'False' && present.message === summary) return;
-    const condition = {
-      type: 'PodScheduled',
-      status: 'False',
-      reason: 'Unschedulable',
-      message: summary,
-      lastTransitionTime:
-        (present?.status === 'False' ? present.lastTransitionTime : undefined) ?? momentOf(clock).time,
-    } as const;
-    await client.modify(
-      'Pod',
-      namespace,
-      name,
-      (draft) => {
-        if (draft.metadata.uid !== uid || draft.spec.nodeName !== undefined) return false;
-        draft.status = { ...draft.status, conditions: withCondition(draft.status?.conditions, condition) };
-        return true;
-      },
-      'status',
-    );
-  }
-
-  /** Writes run beside the next decisions; what they fail with is told, never thrown into nowhere. */
-  #track(write: Promise<void>): void {
-    const tracked = write
-      .catch((err: unknown) => this.#deps.log.warn('scheduler write failed', { err }))
-      .finally(() => this.#writes.delete(tracked));
-    this.#writes.add(tracked);
+    this.#awake = true;
+    setImmediate(() => this.#decide());
   }
 }
 
-/** Pods this scheduler has to place. */
-function isOurs(pod: Pod): boolean {
-  const { nodeName, schedulerName } = pod.spec;
-  if (nodeName !== undefined || pod.metadata.deletionTimestamp !== undefined || isTerminal(pod)) return false;
-  return schedulerName === undefined || schedulerName === '' || schedulerName === SCHEDULER_NAME;
-}
-
-/** What of a node can make a difference to where pods fit. */
-function placementFacts(node: Node): string {
-  const { labels } = node.metadata;
+/** What of a node can make a difference to where pods go. */
+function placementFacts(node: Node): unknown {
+  const { labels, annotations } = node.metadata;
   const { taints, unschedulable } = node.spec;
-  const { allocatable, conditions } = node.status ?? {};
+  const { allocatable, capacity, images, conditions } = node.status ?? {};
   const ready = conditions?.find((c) => c.type === 'Ready')?.status;
-  return contentHash({ labels, taints, unschedulable, allocatable, ready });
+  const foreign = annotations?.[IMAGE_PLATFORMS];
+  return { labels, foreign, taints, unschedulable, allocatable, capacity, images, ready };
 }

@@ -69,7 +69,10 @@ export class TelemetryView {
     });
     if (sample?.pods !== undefined) this.#acceptPods(node, sample.pods, sample.windowMs, wallMs);
     const moved =
-      load.heldCpuRatio !== before?.load.heldCpuRatio || load.heldMemoryRatio !== before.load.heldMemoryRatio;
+      load.heldCpuRatio !== before?.load.heldCpuRatio ||
+      load.heldMemoryRatio !== before.load.heldMemoryRatio ||
+      // Placement looks at the memory really used, too.
+      spoken.memoryUsedBytes !== before.sample.memoryUsedBytes;
     if (moved || !wasFresh) for (const listener of this.#listeners) listener(node);
     if (sample?.pods !== undefined || !wasFresh) for (const listener of this.#podListeners) listener(node);
   }
@@ -109,7 +112,7 @@ export class TelemetryView {
     this.#pods.delete(node);
   }
 
-  /** Calls `listener` with the node's name when its damped load moved or its telemetry came back. Returns the way to stop. */
+  /** Calls `listener` with the node's name when its damped load or its used memory moved or its telemetry came back. Returns the way to stop. */
   subscribe(listener: (node: string) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);

@@ -51,6 +51,12 @@ export interface TopologySpreadConstraint {
   whenUnsatisfiable: 'DoNotSchedule' | 'ScheduleAnyway';
   labelSelector?: LabelSelector;
   minDomains?: number;
+  /** Whether only nodes that the pod's own node affinity allows are counted; Honor unless said. */
+  nodeAffinityPolicy?: 'Honor' | 'Ignore';
+  /** Whether only nodes whose taints the pod tolerates are counted; Ignore unless said. */
+  nodeTaintsPolicy?: 'Honor' | 'Ignore';
+  /** Labels whose values of the pod itself are added to the selector. */
+  matchLabelKeys?: string[];
 }
 
 export interface Affinity {
@@ -67,6 +73,10 @@ export interface PodAffinityTerm {
   labelSelector?: LabelSelector;
   namespaces?: string[];
   namespaceSelector?: LabelSelector;
+  /** Labels whose values of the pod itself are added to the selector as `In`. */
+  matchLabelKeys?: string[];
+  /** The same as `NotIn`. */
+  mismatchLabelKeys?: string[];
 }
 
 export interface PodAffinityRules {

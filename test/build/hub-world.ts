@@ -6,28 +6,30 @@ import { createAdmission } from '../../hub/admission.ts';
 import { Autoscaler } from '../../hub/controllers/autoscaler.ts';
 import { CronJobController } from '../../hub/controllers/cron-job.ts';
 import { CustomResources } from '../../hub/controllers/custom-resources.ts';
+import { DaemonSetController } from '../../hub/controllers/daemon-set.ts';
 import { DeploymentController } from '../../hub/controllers/deployment.ts';
 import { DisruptionController } from '../../hub/controllers/disruption.ts';
 import { GarbageController } from '../../hub/controllers/garbage.ts';
 import { JobController } from '../../hub/controllers/job.ts';
 import { NamespaceController } from '../../hub/controllers/namespace.ts';
 import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
+import { PersistentVolumeController } from '../../hub/controllers/persistent-volumes.ts';
 import { PriorityClassController } from '../../hub/controllers/priority-classes.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
 import { ResourceQuotaController } from '../../hub/controllers/resource-quota.ts';
 import { ScaleTargets } from '../../hub/controllers/scale-targets.ts';
+import { StatefulSetController } from '../../hub/controllers/stateful-set.ts';
+import { VolumeBinder } from '../../hub/controllers/volume-binder.ts';
 import { ADMIT_DEFAULTS } from '../../hub/decide/admit-pod.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
 import { liveSource, usageSource } from '../../hub/live-source.ts';
 import type { LoopDeps } from '../../hub/loop.ts';
-import { AccountTokens } from '../../hub/pki/account-tokens.ts';
-import { TokenKey } from '../../hub/pki/token-key.ts';
-import { Scheduler } from '../../hub/scheduler/scheduler.ts';
+import type { AccountTokens } from '../../hub/pki/account-tokens.ts';
+import { Scheduler, type SchedulerPorts } from '../../hub/scheduler/scheduler.ts';
 import { Store } from '../../hub/store/store.ts';
 import { TelemetryView } from '../../hub/telemetry/telemetry-view.ts';
-import { newPrivateKeyPem } from '../../kit/csr.ts';
 import { DurableMap } from '../../kit/durable-map.ts';
 import { createLogger, silentLogger } from '../../kit/logger.ts';
 import { kinds } from '../../protocol/kinds/index.ts';
@@ -36,11 +38,10 @@ import type { Deployment } from '../../protocol/kinds/workloads.ts';
 import { ManualAlarm } from '../fakes/manual-alarm.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { MemoryDevice, MemoryLink } from '../fakes/memory-devices.ts';
+import { tokenIssuer } from './token-issuer.ts';
 
 /** Real time a condition may take to come true. */
 const DEADLINE_MS = 8_000;
-/** The same for all hubs, as one that starts again on its store has it. */
-const KEY = new TokenKey(newPrivateKeyPem());
 
 /** The hub without its doors: real store in a folder of its own, all loops, devices in memory, time by hand. */
 export class HubWorld {
@@ -57,7 +58,12 @@ export class HubWorld {
   readonly #loops: { start(signal: AbortSignal): void; stop(): Promise<void> }[];
   readonly #abort = new AbortController();
 
-  private constructor(store: Store, clock: ManualClock, directory: string, link?: MemoryLink) {
+  private constructor(
+    store: Store,
+    clock: ManualClock,
+    directory: string,
+    { link, scheduler }: { link?: MemoryLink; scheduler?: SchedulerPorts },
+  ) {
     this.store = store;
     this.clock = clock;
     this.alarm = new ManualAlarm(clock);
@@ -68,9 +74,11 @@ export class HubWorld {
     const deps: LoopDeps = { view: store, client: store, clock, log, events: this.events };
     this.telemetry = new TelemetryView(clock);
     this.liveness = new Liveness({ clock });
-    this.tokens = new AccountTokens({ key: KEY, view: store, clock });
+    this.tokens = tokenIssuer(store, clock);
+    const volumes = new PersistentVolumeController(deps);
     this.fleet = new Fleet({
       ...deps,
+      volumes,
       link: this.link,
       liveness: this.liveness,
       telemetry: this.telemetry,
@@ -87,6 +95,8 @@ export class HubWorld {
       this.fleet,
       new NamespaceController(deps, 'CA', () => custom.stored()),
       new DeploymentController(deps),
+      new StatefulSetController(deps),
+      new DaemonSetController(deps),
       new DisruptionController(deps, scales),
       new Autoscaler(deps, scales, usageSource(this.telemetry)),
       new ReplicaSetController(deps),
@@ -96,12 +106,13 @@ export class HubWorld {
       new ResourceQuotaController(deps, () => [...kinds, ...custom.stored()]),
       new NodeLifecycleController(deps, this.liveness),
       new GarbageController(deps, { customKinds: () => custom.stored() }),
-      new Scheduler(deps, liveSource(this.telemetry)),
+      volumes,
+      new Scheduler(deps, liveSource(this.telemetry), { volumes: new VolumeBinder(deps), ...scheduler }),
     ];
   }
 
   static async start(
-    options: { directory?: string; clock?: ManualClock; link?: MemoryLink } = {},
+    options: { directory?: string; clock?: ManualClock; link?: MemoryLink; scheduler?: SchedulerPorts } = {},
   ): Promise<HubWorld> {
     const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'hub-world-'));
     const clock = options.clock ?? new ManualClock();
@@ -113,7 +124,7 @@ export class HubWorld {
       clock,
       admission: createAdmission(ADMIT_DEFAULTS, () => clock.nowMs()),
     });
-    const world = new HubWorld(store, clock, directory, options.link);
+    const world = new HubWorld(store, clock, directory, options);
     setMaxListeners(0, world.#abort.signal);
     for (const loop of world.#loops) loop.start(world.#abort.signal);
     return world;

@@ -1,4 +1,6 @@
-import type { LiveState, NodeState, PodToPlace } from '../../hub/decide/node-state.ts';
+import { NO_AFFINITY } from '../../hub/decide/affinity.ts';
+import type { LiveState, NodeState } from '../../hub/decide/node-state.ts';
+import type { PodToPlace } from '../../hub/decide/pod-to-place.ts';
 
 const MIB = 2 ** 20;
 
@@ -14,9 +16,10 @@ export function nodeOf(name: string, parts: Partial<NodeState> = {}): NodeState 
     cpuCapacityMilli: 2000,
     requested: {},
     podCount: 0,
-    hostPorts: new Set(),
+    hostPorts: new Map(),
     owners: new Map(),
-    images: new Set(),
+    images: new Map(),
+    foreignImages: new Map(),
     live: live(0.05),
     assumed: { cpuMilli: 0, memoryBytes: 0 },
     ...parts,
@@ -41,6 +44,9 @@ export function podOf(parts: Partial<PodToPlace> = {}): PodToPlace {
     uid: 'uid',
     namespace: 'default',
     name: 'pod',
+    labels: {},
+    priority: 0,
+    preempts: true,
     ownerUid: 'owner',
     requests: { cpu: 20, memory: 8 * MIB },
     estimate: { cpuMilli: 20, memoryBytes: 8 * MIB },
@@ -48,7 +54,12 @@ export function podOf(parts: Partial<PodToPlace> = {}): PodToPlace {
     tolerations: [],
     nodeSelector: undefined,
     nodeAffinity: undefined,
-    images: ['busybox:latest'],
+    images: ['docker.io/library/busybox:latest'],
+    platforms: [],
+    volumeNodes: [],
+    affinity: NO_AFFINITY,
+    spread: [],
+    terminating: false,
     ...parts,
   };
 }

@@ -1,4 +1,5 @@
-import { liveCpuRatio, type NodeState, type PodToPlace } from '../node-state.ts';
+import { liveCpuRatio, type NodeState } from '../node-state.ts';
+import type { PodToPlace } from '../pod-to-place.ts';
 import { type Filter, NO_REFUSAL } from './filter.ts';
 
 /** Share of a node's real memory that placement fills at most; the rest is for the system and for peaks. */
@@ -20,9 +21,12 @@ export const liveMemory: Filter = (pod, node) => {
   const usedBytes = Math.max(live.memoryUsedBytes, live.heldMemoryRatio * live.memoryTotalBytes);
   const freeBytes = limitBytes - usedBytes - node.assumed.memoryBytes;
   if (pod.estimate.memoryBytes <= freeBytes) return NO_REFUSAL;
-  const needs = Math.ceil(pod.estimate.memoryBytes / MIB);
-  const free = Math.max(0, Math.floor(freeBytes / MIB));
-  return [{ reason: 'Insufficient live memory', detail: `needs ${needs}Mi, ${free}Mi really free` }];
+  const detail = (): string => {
+    const needs = Math.ceil(pod.estimate.memoryBytes / MIB);
+    return `needs ${needs}Mi, ${Math.max(0, Math.floor(freeBytes / MIB))}Mi really free`;
+  };
+  const final = pod.estimate.memoryBytes > limitBytes;
+  return [{ kind: 'live', reason: 'Insufficient live memory', final, detail }];
 };
 
 /**

@@ -3,28 +3,34 @@ import { type Filter, NO_REFUSAL, type Refusal } from './filter.ts';
 
 /** Requests must fit into allocatable less what the node's pods request; the number of pods too. */
 export const requests: Filter = (pod, node) => {
-  const refusals: Refusal[] = [];
-  const maxPods = node.allocatable['pods'];
-  if (maxPods !== undefined && node.podCount + 1 > maxPods) {
-    refusals.push({ reason: 'Too many pods', detail: `${node.podCount} of ${maxPods} pods` });
+  let refusals: Refusal[] | undefined;
+  const { allocatable, requested, podCount } = node;
+  const maxPods = allocatable['pods'];
+  if (maxPods !== undefined && podCount + 1 > maxPods) {
+    const detail = (): string => `${podCount} of ${maxPods} pods`;
+    refusals = [{ kind: 'resources', reason: 'Too many pods', final: maxPods < 1, detail }];
   }
-  for (const [name, needed] of Object.entries(pod.requests)) {
-    if (needed <= 0) continue;
-    const free = (node.allocatable[name] ?? 0) - (node.requested[name] ?? 0);
-    if (needed <= free) continue;
-    const detail = `requests ${show(name, needed)}, ${show(name, Math.max(0, free))} unrequested`;
-    refusals.push({ reason: `Insufficient ${name}`, detail });
+  for (const name in pod.requests) {
+    const needed = pod.requests[name] ?? 0;
+    const total = allocatable[name] ?? 0;
+    const free = total - (requested[name] ?? 0);
+    if (needed <= 0 || needed <= free) continue;
+    refusals ??= [];
+    const detail = (): string =>
+      `requests ${show(name, needed)}, ${show(name, Math.max(0, free))} unrequested`;
+    refusals.push({ kind: 'resources', reason: `Insufficient ${name}`, final: needed > total, detail });
   }
-  return refusals.length === 0 ? NO_REFUSAL : refusals;
+  return refusals ?? NO_REFUSAL;
 };
 
 /** A host port can be taken once on each address; one on every address excludes all others of that number. */
 export const hostPorts: Filter = (pod, node) => {
-  const clash = pod.hostPorts.find((port) => [...node.hostPorts].some((taken) => portsClash(port, taken)));
+  if (pod.hostPorts.length === 0 || node.hostPorts.size === 0) return NO_REFUSAL;
+  const taken = [...node.hostPorts.keys()];
+  const clash = pod.hostPorts.find((port) => taken.some((other) => portsClash(port, other)));
   if (clash === undefined) return NO_REFUSAL;
-  return [
-    { reason: "node(s) didn't have free ports for the requested pod ports", detail: `${clash} is taken` },
-  ];
+  const reason = "node(s) didn't have free ports for the requested pod ports";
+  return [{ kind: 'ports', reason, detail: () => `${clash} is taken` }];
 };
 
 function portsClash(a: string, b: string): boolean {

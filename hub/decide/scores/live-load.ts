@@ -21,13 +21,14 @@ export const liveLoad: Score = (pod, node) => {
 
 /** Least allocated by requests, as in Kubernetes: the mean over CPU and memory. */
 export const requestsFree: Score = (pod, node) => {
-  const free = (name: string): number => {
-    const total = node.allocatable[name] ?? 0;
-    if (total <= 0) return 0;
-    return Math.max(0, 1 - ((node.requested[name] ?? 0) + (pod.requests[name] ?? 0)) / total);
-  };
-  return 50 * (free('cpu') + free('memory'));
+  const cpu = freeRatio(node, 'cpu', pod.requests['cpu'] ?? 0);
+  return 50 * (cpu + freeRatio(node, 'memory', pod.requests['memory'] ?? 0));
 };
+
+function freeRatio(node: NodeState, name: string, more: number): number {
+  const total = node.allocatable[name] ?? 0;
+  return total <= 0 ? 0 : Math.max(0, 1 - ((node.requested[name] ?? 0) + more) / total);
+}
 
 function requestedRatio(node: NodeState, name: string): number {
   const total = node.allocatable[name] ?? 0;

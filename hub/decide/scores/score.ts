@@ -1,10 +1,5 @@
-import type { NodeState, PodToPlace } from '../node-state.ts';
+import type { NodeState } from '../node-state.ts';
+import type { PodToPlace } from '../pod-to-place.ts';
 
-/** What scores may know of all feasible nodes. */
-export interface ScoreContext {
-  /** Most pods of the same owner on any feasible node. */
-  readonly maxOwnerPods: number;
-}
-
-/** How good a node is for a pod, 0 (worst) to 100 (best). Pure; never throws. */
-export type Score = (pod: PodToPlace, node: NodeState, context: ScoreContext) => number;
+/** How good a node by itself is for a pod, 0 (worst) to 100 (best). Pure; never throws. */
+export type Score = (pod: PodToPlace, node: NodeState) => number;

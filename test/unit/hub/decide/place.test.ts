@@ -1,7 +1,8 @@
 import * as assert from 'uvu/assert';
-import { type NodeState, type PodToPlace, withPod } from '../../../../hub/decide/node-state.ts';
+import { type NodeState, withFreshPod } from '../../../../hub/decide/node-state.ts';
 import { place } from '../../../../hub/decide/place.ts';
-import { placementText, refusalText } from '../../../../hub/decide/placement-text.ts';
+import { placementText, preemptionText, refusalText } from '../../../../hub/decide/placement-text.ts';
+import type { PodToPlace } from '../../../../hub/decide/pod-to-place.ts';
 import { live, nodeOf, podOf } from '../../../build/placement.ts';
 import { spec } from '../../../spec.ts';
 
@@ -15,7 +16,7 @@ function placeMany(count: number, pod: PodToPlace, nodes: readonly NodeState[]):
     const placed = place(pod, [...states.values()]);
     if (!placed.ok) throw new Error(refusalText(placed.reasons));
     const node = states.get(placed.node);
-    if (node !== undefined) states.set(placed.node, withPod(node, pod, true));
+    if (node !== undefined) states.set(placed.node, withFreshPod(node, pod));
     counts[placed.node] = (counts[placed.node] ?? 0) + 1;
   }
   return counts;
@@ -73,10 +74,10 @@ spec('place: filters', (it) => {
     [
       'refuses a taken host port',
       { hostPorts: ['TCP/80/127.0.0.1'] },
-      { hostPorts: new Set(['TCP/80']) },
+      { hostPorts: new Map([['TCP/80', 1]]) },
       /free ports/,
     ],
-    ['takes the other protocol', { hostPorts: ['UDP/80'] }, { hostPorts: new Set(['TCP/80']) }, /fits/],
+    ['takes the other protocol', { hostPorts: ['UDP/80'] }, { hostPorts: new Map([['TCP/80', 1]]) }, /fits/],
     [
       'refuses memory that is really gone though requests say it is free',
       { estimate: { cpuMilli: 1, memoryBytes: 100 * MIB } },
@@ -107,6 +108,25 @@ spec('place: filters', (it) => {
       '0/3 nodes are available: 1 node(s) had untolerated taint {k: }, 2 Insufficient memory.',
     );
     assert.match(text, /a: Insufficient memory .*; b: Insufficient memory .*; c: node\(s\) had/);
+  });
+
+  it('tells what came of preemption between the summary and the nodes', () => {
+    const placed = place(podOf({ requests: { cpu: 1500 } }), [
+      nodeOf('a', { requested: { cpu: 1000 } }),
+      nodeOf('b', { unschedulable: true }),
+      nodeOf('c', { allocatable: { cpu: 1000 } }),
+    ]);
+    assert.not.ok(placed.ok);
+    const reasons = placed.ok ? [] : placed.reasons;
+    const why = preemptionText(reasons);
+    assert.is(
+      why,
+      '0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.',
+    );
+    assert.match(
+      refusalText(reasons, why),
+      `0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu. preemption: ${why} a: Insufficient cpu (requests 1500m, 1 unrequested); b:`,
+    );
   });
 
   it('says so when no node has joined', () => {
@@ -207,7 +227,10 @@ spec('place: scores', (it) => {
     [
       'prefers a node with the image',
       {},
-      [nodeOf('a', { images: new Set(['x']) }), nodeOf('b', { images: new Set(['busybox:latest']) })],
+      [
+        nodeOf('a', { images: new Map([['x', 0]]) }),
+        nodeOf('b', { images: new Map([['docker.io/library/busybox:latest', 0]]) }),
+      ],
       'b',
     ],
     ['goes by name at last', {}, [nodeOf('b'), nodeOf('a')], 'a'],
