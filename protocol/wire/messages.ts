@@ -16,7 +16,10 @@ export const WIRE_VERSIONS: readonly number[] = [1];
  */
 export const MAX_PACKET_BYTES = 2 * 1024 * 1024;
 
-/** Names an item of the desired state: `pod/<uid>`, `configmap/<ns>/<name>`, `secret/<ns>/<name>`, `node`. */
+/**
+ * Names an item of the desired state: `pod/<uid>`, `configmap/<ns>/<name>`, `secret/<ns>/<name>`, `node`; tokens of a pod are a secret
+ * (pod-tokens.ts).
+ */
 export type ItemKey = string;
 /** Names the content of an item: a short hash, equal only for equal content. */
 export type ItemRevision = string;

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
@@ -7,7 +7,7 @@ import type { Runtime } from '../../edge-agent/pods/ports.ts';
 import { MemoryRuntime } from '../../edge-agent/runtime/memory.ts';
 import { systemClock } from '../../kit/clock.ts';
 import { silentLogger } from '../../kit/logger.ts';
-import type { DesiredPod, PodReport } from '../../protocol/wire/messages.ts';
+import type { DesiredPod, EventReport, PodReport } from '../../protocol/wire/messages.ts';
 import { container, desiredPod } from '../build/pod.ts';
 import { until } from '../e2e/private-engine.ts';
 import { spec } from '../spec.ts';
@@ -43,6 +43,8 @@ class World {
   readonly engine = new MemoryRuntime({ clock: systemClock, images: { 'busybox:2': ['sh'] } });
   readonly watch = watched(this.engine);
   readonly reports: PodReport[] = [];
+  readonly events: EventReport[] = [];
+  readonly tokens = new Map<string, Record<string, string>>();
   manager = this.#make();
   #desired: DesiredPod[] | undefined;
 
@@ -51,7 +53,7 @@ class World {
       runtime: this.watch.runtime,
       clock: systemClock,
       log: silentLogger,
-      sinks: { onStatus: (report) => this.reports.push(report), onEvent: () => undefined },
+      sinks: { onStatus: (report) => this.reports.push(report), onEvent: (event) => this.events.push(event) },
       node: {
         nodeName: 'n',
         hostIp: () => '10.0.0.1',
@@ -75,7 +77,7 @@ class World {
       pods: new Map(pods.map((pod) => [pod.metadata.uid, pod])),
       configMaps: new Map(),
       secrets: new Map(),
-      tokens: new Map(),
+      tokens: this.tokens,
       node: { podCIDR: '10.3.0.0/24' },
     });
   }
@@ -126,6 +128,36 @@ async function inWorld(run: (world: World) => Promise<void>): Promise<void> {
 const TWO = { containers: [container({ name: 'a' }), container({ name: 'b' })] };
 
 spec('pods on the memory engine', (it) => {
+  it('start once the token they ask for is there, and keep running when it is replaced', () =>
+    inWorld(async (world) => {
+      const source = { serviceAccountToken: { path: 'token', expirationSeconds: 600 } };
+      const pod = desiredPod('caller', { volumes: [{ name: 'access', projected: { sources: [source] } }] });
+      const file = join(world.folder, 'run', 'pods', 'uid-caller', 'volumes', 'access', 'token');
+      const give = (token: string): void => {
+        world.tokens.set('uid-caller', { '600 ': Buffer.from(token).toString('base64') });
+        world.desire(pod);
+      };
+      world.desire(pod);
+      await until('told', () => world.events.some((e) => e.reason === 'FailedMount'), 5_000);
+      assert.match(world.events.find((e) => e.reason === 'FailedMount')?.message ?? '', /"default\/default"/);
+      assert.equal(world.running('caller'), []);
+      give('first');
+      await world.ready('caller');
+      assert.is(readFileSync(file, 'utf8'), 'first');
+      const before = world.running('caller');
+      give('second');
+      await until('rewritten', () => readFileSync(file, 'utf8') === 'second', 5_000);
+      world.tokens.clear();
+      world.desire(pod);
+      await until(
+        'told again',
+        () => world.events.filter((e) => e.reason === 'FailedMount').length > 1,
+        5_000,
+      );
+      assert.equal(world.running('caller'), before);
+      assert.is(readFileSync(file, 'utf8'), 'second', 'a token that is missing takes nothing away');
+    }));
+
   it('work on one pod never twice at a time, whatever is told and however often', () =>
     inWorld(async (world) => {
       const pods = [desiredPod('one'), desiredPod('two', TWO)];

@@ -19,6 +19,29 @@ const one = (container: Parameters<typeof userContainer>[0]): Loose<PodSpec> => 
 spec('pod validation', (it) => {
   const cases: readonly (readonly [string, Loose<PodSpec>, string[]])[] = [
     ['accepts a plain pod', {}, []],
+    [
+      'knows how long tokens may live and where their files may be',
+      {
+        volumes: [
+          {
+            name: 't',
+            projected: {
+              sources: [
+                { serviceAccountToken: { path: 'a', expirationSeconds: 600 } },
+                { serviceAccountToken: { path: '', expirationSeconds: 599 } },
+                { serviceAccountToken: { path: '../a', expirationSeconds: 2 ** 32 + 1 } },
+              ],
+            },
+          },
+        ],
+      },
+      [
+        'spec.volumes[0].projected.sources[1].serviceAccountToken.path: Required value',
+        'spec.volumes[0].projected.sources[1].serviceAccountToken.expirationSeconds: Invalid value: 599: may not specify a duration less than 10 minutes',
+        `spec.volumes[0].projected.sources[2].serviceAccountToken.path: Invalid value: "../a": must not contain '..'`,
+        'spec.volumes[0].projected.sources[2].serviceAccountToken.expirationSeconds: Invalid value: 4294967297: may not specify a duration larger than 2^32 seconds',
+      ],
+    ],
     ['needs a container', { containers: [] }, ['spec.containers: Required value']],
     ['needs an image', { containers: [{ name: 'a' }] }, ['spec.containers[0].image: Required value']],
     [
