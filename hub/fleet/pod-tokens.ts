@@ -1,9 +1,9 @@
-import type { Timer } from '../../kit/clock.ts';
+import type { Clock, Timer } from '../../kit/clock.ts';
 import type { ServiceAccount } from '../../protocol/kinds/core.ts';
 import type { Pod, PodSpec } from '../../protocol/kinds/pod.ts';
 import type { Item } from '../../protocol/wire/messages.ts';
 import { accountOf } from '../../protocol/wire/pod-tokens.ts';
-import type { Change } from '../cluster.ts';
+import type { Change, ClusterView } from '../cluster.ts';
 import {
   hasEnded,
   isTokenDue,
@@ -13,7 +13,7 @@ import {
   refreshAgeMs,
   tokenWishes,
 } from '../decide/pod-tokens.ts';
-import { isApiError, type LoopDeps, referenceTo } from '../loop.ts';
+import { type EventSink, isApiError, referenceTo } from '../loop.ts';
 
 /** Signs tokens of service accounts. Throws ApiError NotFound or Conflict when account or pod are gone. */
 export interface TokenIssuer {
@@ -26,6 +26,13 @@ export interface TokenIssuer {
       readonly bound: { readonly kind: string; readonly name: string; readonly uid: string };
     },
   ): { readonly token: string };
+}
+
+/** What the tokens' keeper reads and tells. */
+export interface PodTokensDeps {
+  readonly view: Pick<ClusterView, 'get' | 'list' | 'byUid'>;
+  readonly clock: Clock;
+  readonly events: EventSink;
 }
 
 /** What the tokens' keeper knows of devices. */
@@ -51,7 +58,7 @@ interface Held {
  * timer for all, none while there are no such pods.
  */
 export class PodTokens {
-  readonly #deps: LoopDeps;
+  readonly #deps: PodTokensDeps;
   readonly #issuer: TokenIssuer;
   readonly #devices: TokenDevices;
   readonly #held = new Map<string, Held>();
@@ -60,7 +67,7 @@ export class PodTokens {
   readonly #told = new Set<string>();
   #timer: { readonly timer: Timer; readonly dueMs: number } | undefined;
 
-  constructor(deps: LoopDeps, issuer: TokenIssuer, devices: TokenDevices) {
+  constructor(deps: PodTokensDeps, issuer: TokenIssuer, devices: TokenDevices) {
     this.#deps = deps;
     this.#issuer = issuer;
     this.#devices = devices;
