@@ -16,6 +16,7 @@ import {
   ruleAllows,
   subjectKey,
 } from '../decide/authorize.ts';
+import { RuleIndex } from './rule-index.ts';
 
 type AnyBinding = RoleBinding | ClusterRoleBinding;
 
@@ -26,14 +27,20 @@ interface Grant {
   readonly roleKey: string;
 }
 
-/** The rules of one role that a subject has in one place, and the bindings they come from; one is enough. */
-type Grants = Map<string, Grant[]>;
+/** What a subject has in one place: roles, and for each the bindings it comes from, of which one is enough. */
+interface Grants {
+  readonly byRole: Map<string, Grant[]>;
+  /** Made when first needed, forgotten when a role or binding changes. */
+  index?: RuleIndex<Grant> | undefined;
+}
 
 /** `''` holds what counts everywhere. */
 type GrantsByNamespace = Map<string, Grants>;
 
 const EVERYWHERE = '';
 const NO_RULES: readonly PolicyRule[] = [];
+/** As many roles are read one after the other as quickly as an index is asked, and an index takes memory. */
+const READ_ROLES = 16;
 
 /**
  * Roles and bindings by whom they concern, so that a decision looks at the asker's own rules only and its cost does not grow with
@@ -42,6 +49,14 @@ const NO_RULES: readonly PolicyRule[] = [];
 export class RbacIndex {
   readonly #roles = new Map<string, readonly PolicyRule[]>();
   readonly #grants = new Map<string, GrantsByNamespace>();
+  /** Who has a role. */
+  readonly #holders = new Map<string, Set<Grants>>();
+  readonly #readRoles: number;
+
+  /** Whoever has more than `readRoles` roles in one place gets an index of their rules. */
+  constructor(readRoles = READ_ROLES) {
+    this.#readRoles = readRoles;
+  }
 
   /** Takes one object in or out; other kinds are ignored. `previous` is what was there under its name. */
   apply(object: KubeObject | undefined, previous: KubeObject | undefined): void {
@@ -78,8 +93,8 @@ export class RbacIndex {
     const roles = new Set<string>();
     for (const key of askerKeys(asker)) {
       const places = this.#grants.get(key);
-      for (const role of places?.get(EVERYWHERE)?.keys() ?? []) roles.add(role);
-      if (namespace) for (const role of places?.get(namespace)?.keys() ?? []) roles.add(role);
+      for (const role of places?.get(EVERYWHERE)?.byRole.keys() ?? []) roles.add(role);
+      if (namespace) for (const role of places?.get(namespace)?.byRole.keys() ?? []) roles.add(role);
     }
     return [...roles].flatMap((role) => this.#roles.get(role) ?? NO_RULES);
   }
@@ -91,38 +106,67 @@ export class RbacIndex {
 
   #allowing(grants: Grants | undefined, ask: Ask): Grant | undefined {
     if (grants === undefined) return undefined;
-    for (const [role, [grant]] of grants) {
+    if (grants.byRole.size > this.#readRoles) {
+      grants.index ??= this.#indexOf(grants);
+      return grants.index.find(ask);
+    }
+    for (const [role, [grant]] of grants.byRole) {
       const rules = this.#roles.get(role) ?? NO_RULES;
       for (const rule of rules) if (ruleAllows(rule, ask)) return grant;
     }
     return undefined;
   }
 
+  #indexOf(grants: Grants): RuleIndex<Grant> {
+    const index = new RuleIndex<Grant>();
+    for (const [role, [grant]] of grants.byRole) {
+      if (grant === undefined) continue;
+      for (const rule of this.#roles.get(role) ?? NO_RULES) index.add(rule, grant);
+    }
+    return index;
+  }
+
   #add(object: KubeObject): void {
-    if (isRole(object)) this.#roles.set(keyOfRole(object), object.rules ?? NO_RULES);
+    if (isRole(object)) this.#setRole(keyOfRole(object), object.rules ?? NO_RULES);
     if (!isBinding(object)) return;
     for (const [key, place, grant] of grantsOf(object)) {
       const places = at(this.#grants, key, () => new Map<string, Grants>());
-      at(
-        at(places, place, () => new Map<string, Grant[]>()),
-        grant.roleKey,
-        () => [],
-      ).push(grant);
+      const grants = at(places, place, (): Grants => ({ byRole: new Map() }));
+      at(grants.byRole, grant.roleKey, () => []).push(grant);
+      at(this.#holders, grant.roleKey, () => new Set<Grants>()).add(grants);
+      grants.index = undefined;
     }
   }
 
   #remove(object: KubeObject): void {
-    if (isRole(object)) this.#roles.delete(keyOfRole(object));
+    if (isRole(object)) this.#setRole(keyOfRole(object), undefined);
     if (!isBinding(object)) return;
     for (const [key, place, { roleKey: role }] of grantsOf(object)) {
       const places = this.#grants.get(key);
       const grants = places?.get(place);
-      const left = (grants?.get(role) ?? []).filter((g) => g.binding.metadata.uid !== object.metadata.uid);
-      if (left.length > 0) grants?.set(role, left);
-      else grants?.delete(role);
-      if (grants?.size === 0) places?.delete(place);
-      if (places?.size === 0) this.#grants.delete(key);
+      if (places === undefined || grants === undefined) continue;
+      grants.index = undefined;
+      const left = (grants.byRole.get(role) ?? []).filter(
+        (g) => g.binding.metadata.uid !== object.metadata.uid,
+      );
+      if (left.length > 0) grants.byRole.set(role, left);
+      else this.#release(role, grants);
+      if (grants.byRole.size === 0) places.delete(place);
+      if (places.size === 0) this.#grants.delete(key);
     }
+  }
+
+  #setRole(key: string, rules: readonly PolicyRule[] | undefined): void {
+    if (rules === undefined) this.#roles.delete(key);
+    else this.#roles.set(key, rules);
+    for (const grants of this.#holders.get(key) ?? []) grants.index = undefined;
+  }
+
+  #release(role: string, grants: Grants): void {
+    grants.byRole.delete(role);
+    const holders = this.#holders.get(role);
+    holders?.delete(grants);
+    if (holders?.size === 0) this.#holders.delete(role);
   }
 }
 

@@ -25,12 +25,19 @@ const FORMATS = new Map<string, 'json' | 'yaml' | 'protobuf'>([
   ['application/vnd.kubernetes.protobuf', 'protobuf'],
 ]);
 
+/** Formats of kinds that have no protobuf messages. */
+const TEXT_FORMATS = new Map([...FORMATS].filter(([, format]) => format !== 'protobuf'));
+
 /** Reads and decodes a body; undefined when it is empty. Throws UnsupportedMediaType or BadRequest. */
-export async function readValue(exchange: Exchange, codec: CodecPort): Promise<DecodedBody | undefined> {
+export async function readValue(
+  exchange: Exchange,
+  codec: CodecPort,
+  formats: typeof FORMATS = FORMATS,
+): Promise<DecodedBody | undefined> {
   const type = mediaTypeOf(exchange.request);
-  const format = FORMATS.get(type);
+  const format = formats.get(type);
   if (format === undefined) {
-    const known = [...FORMATS.keys()].join(', ');
+    const known = [...formats.keys()].join(', ');
     throw new ApiError(
       'UnsupportedMediaType',
       `the body of the request was in an unknown format - accepted media types include: ${known}`,
@@ -65,7 +72,7 @@ export async function readObject(
   namespace: string,
   mode: WriteQuery['fieldValidation'],
 ): Promise<KubeObject> {
-  const body = await readValue(exchange, context.codec);
+  const body = await readValue(exchange, context.codec, isOnlyText(spec) ? TEXT_FORMATS : FORMATS);
   if (body === undefined) throw new ApiError('BadRequest', 'the request body is empty');
   checkKind(spec, body.value);
   const fields = checkFields(exchange, spec, body, mode);
@@ -74,6 +81,14 @@ export async function readObject(
     'BadRequest',
     `${spec.kind} in version "${spec.version}" cannot be handled as a ${spec.kind}: ${fields.why}`,
   );
+}
+
+/**
+ * Custom resources have no protobuf form anywhere. Definitions have one in Kubernetes, which no client uses unless told to: kubectl, Helm
+ * and Go's clients send them as JSON, and a 415 says more than a schema that was read wrongly.
+ */
+function isOnlyText(spec: KindSpec): boolean {
+  return spec.openApi !== undefined || spec.group === 'apiextensions.k8s.io';
 }
 
 function checkKind(spec: KindSpec, value: Record<string, unknown>): void {

@@ -22,6 +22,8 @@ export interface Exchange {
   /** Aborted when the client has gone or the server stops. */
   readonly closed: AbortSignal;
   readonly upgrade: Upgrade | undefined;
+  /** How long the client may take nothing of a large answer. */
+  readonly stallMs: number;
   /** Texts of `Warning` headers, sent with the answer. */
   readonly warnings: string[];
 }

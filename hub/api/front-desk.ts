@@ -13,12 +13,15 @@ import { send, sendError } from './send.ts';
 export class FrontDesk {
   readonly #handle: Handler;
   readonly #log: Logger;
+  readonly #stallMs: number;
   readonly #open = new Set<AbortController>();
   readonly #upgraded = new Set<Duplex>();
 
-  constructor(handle: Handler, log: Logger) {
+  /** A client that takes nothing of a large answer for `stallMs` is cut off. */
+  constructor(handle: Handler, log: Logger, stallMs: number) {
     this.#handle = handle;
     this.#log = log;
+    this.#stallMs = stallMs;
   }
 
   /** Never rejects. */
@@ -62,7 +65,7 @@ export class FrontDesk {
     });
     // A write to a client that has gone; 'close' follows and ends what was under way.
     response.on('error', () => response.destroy());
-    const exchange = exchangeOf(request, response, controller.signal, upgrade);
+    const exchange = exchangeOf(request, response, controller.signal, upgrade, this.#stallMs);
     try {
       send(exchange, await this.#handle(exchange));
     } catch (error) {
@@ -86,6 +89,7 @@ function exchangeOf(
   response: ServerResponse,
   closed: AbortSignal,
   upgrade: Upgrade | undefined,
+  stallMs: number,
 ): Exchange {
   const { url = '/', method = 'GET' } = request;
   const at = url.indexOf('?');
@@ -98,6 +102,7 @@ function exchangeOf(
     user: ANONYMOUS,
     closed,
     upgrade,
+    stallMs,
     warnings: [],
   };
 }

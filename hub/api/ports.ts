@@ -181,12 +181,13 @@ export interface CodecPort {
   applyJsonPatch(target: unknown, patch: unknown): JsonPatched;
 }
 
-/** OpenAPI v3 documents, one for each API version (`v1`, `apps/v1`). */
+/** OpenAPI documents: of version 3, one for each API version (`v1`, `apps/v1`); of version 2, one for all. */
 export interface OpenApiPort {
   groupVersions(): readonly string[];
   /** Changes exactly when the document does; undefined when there is none. */
   hash(apiVersion: string): string | undefined;
   file(apiVersion: string): { readonly hash: string; readonly json: string } | undefined;
+  v2(format: 'json' | 'protobuf'): { readonly hash: string; readonly bytes: Uint8Array };
   /** Frees the documents until they are asked for again. */
   drop(): void;
 }

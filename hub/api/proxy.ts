@@ -2,14 +2,18 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import type { Duplex } from 'node:stream';
 import { connect as connectTls } from 'node:tls';
 import { idOf } from '../../protocol/kinds/kind.ts';
+import type { Endpoints, Service } from '../../protocol/kinds/network.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import { ApiError, notFound } from '../../protocol/status.ts';
 import { type ApiContext, demand, type Target } from './context.ts';
 import { noSuchPath } from './documents.ts';
 import { type Answer, type Exchange, STREAMED } from './exchange.ts';
+import { nodeProxy } from './node-proxy.ts';
 import { PodSocket } from './pod-socket.ts';
+import type { StorePort } from './ports.ts';
 import { answerHeaders, locationWithin, requestHeaders } from './proxy-headers.ts';
 import { type ProxyName, parseProxyName, proxyPort } from './proxy-target.ts';
+import { type Backend, serviceBackends } from './service-backends.ts';
 
 const VERBS: Readonly<Record<string, string>> = {
   GET: 'get',
@@ -20,24 +24,43 @@ const VERBS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Answers `pods/NAME[:PORT]/proxy/…` with what the pod answers: any method, body, status and headers, upgrades too. Services have nobody
- * behind them yet (503), devices listen on nothing (404).
+ * Answers `pods/NAME[:PORT]/proxy/…` with what the pod answers, and `services/NAME[:PORT]/proxy/…` with what one of its ready pods does:
+ * any method, body, status and headers, upgrades too. Of nodes, the hub answers what it knows itself.
  */
 export async function proxy(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
-  const { spec, path, namespace } = target;
+  const { spec, path } = target;
   demand(context, exchange, path, VERBS[exchange.method] ?? exchange.method.toLowerCase());
-  if (idOf(spec) === 'Node')
-    throw new ApiError('NotFound', `nothing listens on the device of node "${target.name}"`);
+  if (idOf(spec) === 'Node') return nodeProxy(context, exchange, target);
   if (idOf(spec) !== 'Pod' && idOf(spec) !== 'Service') throw noSuchPath();
-  const wanted = parseProxyName(spec.singular, target.name);
-  const object = context.store.getObject(idOf(spec), namespace, wanted.name);
-  if (object === undefined) throw notFound(spec, wanted.name);
-  if (idOf(spec) === 'Service')
-    throw new ApiError('ServiceUnavailable', `no endpoints available for service "${target.name}"`);
+  const { scheme, name, port } = parseProxyName(spec.singular, target.name);
+  const object = context.store.getObject(idOf(spec), target.namespace, name);
+  if (object === undefined) throw notFound(spec, name);
   const within = proxyPath(exchange.path);
   if (within.rest === '' && exchange.method === 'GET' && exchange.upgrade === undefined)
     return { text: '', type: 'text/plain', code: 301, headers: { Location: redirect(exchange) } };
-  return forward(context, exchange, object as Pod, wanted, within);
+  const wanted = { scheme, name, port };
+  const backend =
+    idOf(spec) === 'Pod'
+      ? podBackend(object as Pod, wanted)
+      : behind(context.store, target.namespace, object as Service, wanted);
+  return forward(context, exchange, { ...backend, scheme }, within);
+}
+
+function podBackend(pod: Pod, wanted: ProxyName): Backend {
+  const port = proxyPort(pod, wanted);
+  if ((pod.spec.nodeName ?? '') === '' || (pod.status?.podIP ?? '') === '')
+    throw new ApiError('BadRequest', `pod ${pod.metadata.name} has no address yet`);
+  return { pod, port };
+}
+
+/** Any of those that answer for the service, as likely as another. */
+function behind(store: StorePort, namespace: string, service: Service, wanted: ProxyName): Backend {
+  const pods = store.listObjects('Pod', namespace).items as readonly Pod[];
+  const endpoints = store.getObject('Endpoints', namespace, wanted.name) as Endpoints | undefined;
+  const all = serviceBackends(wanted, service, pods, endpoints);
+  const chosen = all[Math.floor(Math.random() * all.length)];
+  if (chosen === undefined) throw new Error('a service without backends was not refused');
+  return chosen;
 }
 
 interface ProxyPath {
@@ -61,14 +84,10 @@ function redirect({ path, query }: Exchange): string {
 async function forward(
   context: ApiContext,
   exchange: Exchange,
-  pod: Pod,
-  wanted: ProxyName,
+  { pod, port, scheme }: Backend & Pick<ProxyName, 'scheme'>,
   { prefix, rest }: ProxyPath,
 ): Promise<Answer> {
-  const port = proxyPort(pod, wanted);
   const address = pod.status?.podIP ?? '';
-  if ((pod.spec.nodeName ?? '') === '' || address === '')
-    throw new ApiError('BadRequest', `pod ${pod.metadata.name} has no address yet`);
   const { url = '' } = exchange.request;
   const query = url.includes('?') ? url.slice(url.indexOf('?')) : '';
   const host = `${address.includes(':') ? `[${address}]` : address}:${port}`;
@@ -77,14 +96,14 @@ async function forward(
   const outgoing = httpRequest({
     // Certificates of pods are nobody's: who is behind the device's stream is known.
     createConnection: () =>
-      wanted.scheme === 'https' ? connectTls({ socket: open(), rejectUnauthorized: false }) : open(),
+      scheme === 'https' ? connectTls({ socket: open(), rejectUnauthorized: false }) : open(),
     method: exchange.request.method ?? 'GET',
     path: `${rest === '' ? '/' : rest}${query}`,
     headers: requestHeaders(exchange, host),
     setHost: false,
   });
   exchange.closed.addEventListener('abort', () => outgoing.destroy(), { once: true });
-  await relay(exchange, outgoing, { prefix, host, scheme: wanted.scheme });
+  await relay(exchange, outgoing, { prefix, host, scheme });
   return STREAMED;
 }
 

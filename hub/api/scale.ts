@@ -27,24 +27,27 @@ export async function scale(context: ApiContext, exchange: Exchange, target: Tar
   const { dryRun, fieldManager } = isPatch
     ? patchQuery(exchange.query)
     : writeQuery(exchange.query, 'UpdateOptions');
-  const next = await nextScale(context, exchange, target);
+  const change = await nextScale(context, exchange, target);
   const writer = writerOf(exchange, fieldManager, 'scale');
-  const change = (current: KubeObject): KubeObject => {
-    const wanted = next(scaleOf(target.spec, current));
+  const next = (current: KubeObject): KubeObject => {
+    const wanted = change(scaleOf(target.spec, current));
     const metadata = isRecord(wanted['metadata']) ? wanted['metadata'] : {};
     const version = metadata['resourceVersion'];
     const resourceVersion = typeof version === 'string' ? version : '';
     const replicas = replicasOf(wanted, target.name);
-    const scaled = target.spec.scale?.write(current, replicas) ?? withReplicas(current, replicas);
-    return { ...scaled, metadata: { ...current.metadata, resourceVersion } };
+    const object = scaled(target.spec, current, replicas);
+    return { ...object, metadata: { ...current.metadata, resourceVersion } };
   };
   const { spec, namespace, name } = target;
-  const updated = await context.store.modifyObject(idOf(spec), namespace, name, change, { dryRun, writer });
+  const updated = await context.store.modifyObject(idOf(spec), namespace, name, next, { dryRun, writer });
   return { object: scaleOf(spec, updated) };
 }
 
-function withReplicas(object: KubeObject, replicas: number): Scalable {
-  return { ...object, spec: { ...(object as Scalable).spec, replicas } };
+/** The object with this many replicas, wherever its kind keeps the number. */
+function scaled(kind: KindSpec, object: KubeObject, replicas: number): KubeObject {
+  if (kind.scale !== undefined) return kind.scale.write(object, replicas);
+  const workload: Scalable = { ...object, spec: { ...(object as Scalable).spec, replicas } };
+  return workload;
 }
 
 /** Applies the number of replicas, the one field of a Scale that can be owned: as a part of the workload. */
@@ -56,8 +59,8 @@ async function appliedScale(context: ApiContext, exchange: Exchange, target: Tar
   const sent = isRecord(body['metadata']) ? body['metadata']['resourceVersion'] : undefined;
   const metadata = { name, namespace, ...(typeof sent === 'string' ? { resourceVersion: sent } : {}) };
   const given = isRecord(body['spec']) && body['spec']['replicas'] !== undefined;
-  const spec = given ? { spec: { replicas: replicasOf(body, name) } } : {};
-  const config = { apiVersion, kind, metadata, ...spec } as unknown as KubeObject;
+  const bare = { apiVersion, kind, metadata } as unknown as KubeObject;
+  const config = given ? scaled(target.spec, bare, replicasOf(body, name)) : bare;
   return applied(context, target, config, options, 'scale');
 }
 

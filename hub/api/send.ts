@@ -10,8 +10,6 @@ const LARGE_BYTES = 64 * 1024;
 /** From here on an answer is worth compressing; the same bound as in Kubernetes. */
 const GZIP_BYTES = 128 * 1024;
 const MAX_DRAINED_BYTES = 32 * 1024 * 1024;
-/** A client that takes nothing of a large answer for this long is cut off. */
-const STALL_MS = 60_000;
 
 /** Writes an answer in the form the client accepts. Handlers have projected objects already (Table and so on). */
 export function send(exchange: Exchange, answer: Answer): void {
@@ -21,15 +19,22 @@ export function send(exchange: Exchange, answer: Answer): void {
   for (const text of exchange.warnings) response.appendHeader('Warning', `299 - ${quoted(text)}`);
   const headers = answer.headers ?? {};
   if ('text' in answer) {
-    write(exchange, answer.code ?? 200, answer.type, answer.text, headers);
+    shortest(exchange, answer.code ?? 200, answer.type, answer.text, headers);
     return;
   }
   const format = negotiate(exchange.request.headers.accept, ANY)?.format ?? 'json';
   const text = format === 'yaml' ? toYaml(answer.object) : `${JSON.stringify(answer.object)}\n`;
-  const [code, type] = [answer.code ?? 200, `application/${format}`];
-  if (text.length > GZIP_BYTES && exchange.method === 'GET' && takesGzip(exchange))
-    compressed(exchange, code, type, text, headers);
-  else write(exchange, code, type, text, headers);
+  shortest(exchange, answer.code ?? 200, `application/${format}`, text, headers);
+}
+
+type Body = string | Uint8Array;
+type Headers = Readonly<Record<string, string>>;
+
+/** Writes a large body compressed for those who read that, everything else as it is. */
+function shortest(exchange: Exchange, code: number, type: string, body: Body, headers: Headers): void {
+  if (body.length > GZIP_BYTES && exchange.method === 'GET' && takesGzip(exchange))
+    compressed(exchange, code, type, body, headers);
+  else write(exchange, code, type, body, headers);
 }
 
 /** True when the client reads gzip and does not rule it out. */
@@ -42,18 +47,14 @@ function takesGzip({ request }: Exchange): boolean {
 }
 
 /** Compresses off the main thread, quickly rather than well, and writes then; sends it plainly should that fail. */
-function compressed(
-  exchange: Exchange,
-  code: number,
-  type: string,
-  text: string,
-  headers: Readonly<Record<string, string>>,
-): void {
+function compressed(exchange: Exchange, code: number, type: string, text: Body, headers: Headers): void {
   gzip(text, { level: constants.Z_BEST_SPEED }, (error, bytes) => {
     if (exchange.response.destroyed || exchange.response.headersSent) return;
     if (error !== null) write(exchange, code, type, text, headers);
-    else
-      write(exchange, code, type, bytes, { ...headers, 'Content-Encoding': 'gzip', Vary: 'Accept-Encoding' });
+    else {
+      const Vary = headers['Vary'] === undefined ? 'Accept-Encoding' : `${headers['Vary']}, Accept-Encoding`;
+      write(exchange, code, type, bytes, { ...headers, 'Content-Encoding': 'gzip', Vary });
+    }
   });
 }
 
@@ -90,17 +91,11 @@ export function successStatus(details?: Status['details']): object {
   };
 }
 
-function write(
-  exchange: Exchange,
-  code: number,
-  type: string,
-  body: string | Uint8Array,
-  headers: Readonly<Record<string, string>>,
-): void {
+function write(exchange: Exchange, code: number, type: string, body: Body, headers: Headers): void {
   const { response } = exchange;
   const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
   // Node forgets this again once the answer is out.
-  if (length > LARGE_BYTES) response.setTimeout(STALL_MS);
+  if (length > LARGE_BYTES) response.setTimeout(exchange.stallMs);
   response.writeHead(code, {
     'Cache-Control': 'no-cache, private',
     'Content-Type': type,

@@ -32,6 +32,11 @@ const SCALE: GroupVersionKind = { group: 'autoscaling', version: 'v1', kind: 'Sc
 const SCALABLE = new Set(['Deployment', 'ReplicaSet', 'ReplicationController', 'StatefulSet']);
 
 const core = (kind: string): GroupVersionKind => ({ group: '', version: 'v1', kind });
+const proxied = (kind: string): Subresource => ({
+  name: 'proxy',
+  responds: core(kind),
+  verbs: ['create', 'delete', 'get', 'patch', 'update'],
+});
 const POD_SUBRESOURCES: readonly Subresource[] = [
   { name: 'attach', responds: core('PodAttachOptions'), verbs: ['create', 'get'] },
   { name: 'binding', responds: core('Binding'), verbs: ['create'] },
@@ -40,14 +45,13 @@ const POD_SUBRESOURCES: readonly Subresource[] = [
   { name: 'exec', responds: core('PodExecOptions'), verbs: ['create', 'get'] },
   { name: 'log', responds: core('Pod'), verbs: ['get'] },
   { name: 'portforward', responds: core('PodPortForwardOptions'), verbs: ['create', 'get'] },
-  {
-    name: 'proxy',
-    responds: core('PodProxyOptions'),
-    verbs: ['create', 'delete', 'get', 'patch', 'update'],
-  },
+  proxied('PodProxyOptions'),
 ];
 
 const OWN_SUBRESOURCES: ReadonlyMap<string, readonly Subresource[]> = new Map([
+  ['Node', [proxied('NodeProxyOptions')]],
+  ['Pod', POD_SUBRESOURCES],
+  ['Service', [proxied('ServiceProxyOptions')]],
   [
     'CertificateSigningRequest',
     [
@@ -80,7 +84,6 @@ export function servedOf(spec: KindSpec): ServedResource {
   const own = { group: spec.group, version: spec.version, kind: spec.kind };
   const subresources: Subresource[] = [
     ...(OWN_SUBRESOURCES.get(idOf(spec)) ?? []),
-    ...(idOf(spec) === 'Pod' ? POD_SUBRESOURCES : []),
     ...(isScalable(spec) ? [{ name: 'scale', responds: SCALE, verbs: PART }] : []),
     ...(spec.hasStatus ? [{ name: 'status', responds: own, verbs: PART }] : []),
   ];

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../../kit/clock.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { KindSpec } from '../../protocol/kinds/kind.ts';
@@ -73,9 +74,11 @@ export interface ClientLimits {
   readonly requestMs: number;
   /** Between two requests of one connection. */
   readonly idleMs: number;
+  /** For taking something of a large answer. */
+  readonly stallMs: number;
 }
 
-const LIMITS: ClientLimits = { headMs: 10_000, requestMs: 60_000, idleMs: 120_000 };
+const LIMITS: ClientLimits = { headMs: 10_000, requestMs: 60_000, idleMs: 120_000, stallMs: 60_000 };
 const TCP_KEEP_ALIVE_MS = 30_000;
 /** How long `stop` waits for answers under way. */
 const STOP_GRACE_MS = 2_000;
@@ -112,6 +115,8 @@ export class ApiServer {
   readonly #desk: FrontDesk;
   readonly #openApi: OpenApiDesk;
   readonly #servers: Server[] = [];
+  /** Also of connections that are still shaking hands, which no server counts as its own. */
+  readonly #sockets = new Set<Duplex>();
 
   constructor(options: ApiServerOptions) {
     this.#options = options;
@@ -146,7 +151,7 @@ export class ApiServer {
       ...(options.audit === undefined ? {} : { audit: auditor(options.audit, clock) }),
       metrics: options.metrics ?? (() => []),
     });
-    this.#desk = new FrontDesk(handle, log);
+    this.#desk = new FrontDesk(handle, log, (options.limits ?? LIMITS).stallMs);
   }
 
   /** Resolves once it listens on all addresses; rejects when one of them cannot be taken, having freed the others. */
@@ -172,7 +177,7 @@ export class ApiServer {
       (server) =>
         new Promise<void>((resolve) => {
           server.close(() => resolve());
-          const timer = setTimeout(() => server.closeAllConnections(), STOP_GRACE_MS);
+          const timer = setTimeout(() => this.#destroySockets(), STOP_GRACE_MS);
           server.once('close', () => clearTimeout(timer));
         }),
     );
@@ -181,6 +186,10 @@ export class ApiServer {
     const timer = setTimeout(() => this.#desk.destroyUpgraded(), STOP_GRACE_MS / 2);
     await Promise.all(closing);
     clearTimeout(timer);
+  }
+
+  #destroySockets(): void {
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   #listen(address: string, port: number): Promise<number> {
@@ -201,6 +210,10 @@ export class ApiServer {
       connectionsCheckingInterval: limits.headMs / 2,
     });
     this.#servers.push(server);
+    server.on('connection', (socket) => {
+      this.#sockets.add(socket);
+      socket.on('close', () => this.#sockets.delete(socket));
+    });
     server.on('request', (request, response) => void this.#desk.serve(request, response));
     server.on('upgrade', (request, socket, head) => void this.#desk.upgrade(request, socket, head));
     server.on('clientError', refuseRaw);

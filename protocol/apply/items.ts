@@ -2,9 +2,6 @@ import { isRecord, own } from '../json.ts';
 import { keyElement } from './field-set.ts';
 import type { Shape } from './shape.ts';
 
-/** What stands for a key that an item leaves out; the API has only this one. */
-const KEY_DEFAULTS: Readonly<Record<string, unknown>> = { protocol: 'TCP' };
-
 /** An item of a list and the path element that names it. */
 export interface Item {
   readonly element: string;
@@ -17,7 +14,7 @@ export function elementOf(shape: Shape, item: unknown): string | undefined {
     return typeof item === 'object' || item === undefined ? undefined : `v:${JSON.stringify(item)}`;
   if (shape.is !== 'items' || !isRecord(item)) return undefined;
   const found = shape.keys.flatMap((key): [string, unknown][] => {
-    const value = own(item, key) ?? own(KEY_DEFAULTS, key);
+    const value = own(item, key) ?? own(shape.defaults, key);
     return value === undefined ? [] : [[key, value]];
   });
   // A default alone names nothing.

@@ -14,7 +14,13 @@ export type Shape =
   | { readonly is: 'any' }
   | { readonly is: 'struct'; readonly field: (name: string) => FieldShape | undefined }
   | { readonly is: 'map'; readonly of: Shape }
-  | { readonly is: 'items'; readonly keys: readonly string[]; readonly of: Shape }
+  | {
+      readonly is: 'items';
+      readonly keys: readonly string[];
+      /** What stands for a key that an item leaves out. */
+      readonly defaults: Readonly<Record<string, unknown>>;
+      readonly of: Shape;
+    }
   | { readonly is: 'set' };
 
 /** A field of a struct. `always`: a plain struct in Go, for which `{}` and absence are one. */
@@ -23,6 +29,8 @@ export interface FieldShape {
   readonly always: boolean;
 }
 
+/** The only default of a key that the built-in kinds have: ports of containers and services. */
+const KEY_DEFAULTS: Readonly<Record<string, unknown>> = { protocol: 'TCP' };
 const LEAF: Shape = { is: 'leaf' };
 const ANY: Shape = { is: 'any' };
 const UNKNOWN: FieldShape = { shape: ANY, always: false };
@@ -48,7 +56,7 @@ function shapeOfField(types: TypeSource, { type, merge, pointer }: Field): Field
   if (merge?.listType === 'set') return { shape: { is: 'set' }, always: false };
   if (merge?.listType !== 'map') return { shape: LEAF, always: false };
   const of = shapeOfType(types, type.of);
-  return { shape: { is: 'items', keys: merge.listKeys ?? [], of }, always: false };
+  return { shape: { is: 'items', keys: merge.listKeys ?? [], defaults: KEY_DEFAULTS, of }, always: false };
 }
 
 function shapeOfType(types: TypeSource, type: FieldType): Shape {
@@ -66,35 +74,55 @@ export function shapeOfKind(spec: Pick<KindSpec, 'kind' | 'group' | 'version' | 
     is: 'struct',
     field: (name) => {
       if (name === 'metadata') return metadata;
-      return custom === undefined ? UNKNOWN : innerShape(custom, name);
+      if (name === 'apiVersion' || name === 'kind' || custom === undefined) return UNKNOWN;
+      return custom.is === 'struct' ? custom.field(name) : innerShape(custom, name);
     },
   };
 }
 
 /** The shape that a custom resource's schema gives a value, by its `x-kubernetes-list-type` and the like. */
 function shapeOfJsonSchema(schema: JsonSchema): Shape {
-  const { items, properties, additionalProperties } = schema;
+  const { properties, additionalProperties, type } = schema;
   if (schema['x-kubernetes-map-type'] === 'atomic') return LEAF;
-  const listType = schema['x-kubernetes-list-type'];
-  if (listType === 'set') return { is: 'set' };
-  if (listType === 'map')
-    return {
-      is: 'items',
-      keys: schema['x-kubernetes-list-map-keys'] ?? [],
-      of: items === undefined ? ANY : shapeOfJsonSchema(items),
-    };
-  if (schema.type === 'array') return LEAF;
+  if (type === 'array') return shapeOfJsonList(schema);
   if (properties !== undefined)
-    return {
-      is: 'struct',
-      field: (name) => {
-        const inner = Object.hasOwn(properties, name) ? properties[name] : undefined;
-        return inner === undefined ? UNKNOWN : { shape: shapeOfJsonSchema(inner), always: false };
-      },
-    };
+    return { is: 'struct', field: (name) => fieldOfJsonSchema(schema, properties, name) };
   return isRecord(additionalProperties)
     ? { is: 'map', of: shapeOfJsonSchema(additionalProperties as JsonSchema) }
     : ANY;
+}
+
+function shapeOfJsonList(schema: JsonSchema): Shape {
+  const { items } = schema;
+  const listType = schema['x-kubernetes-list-type'];
+  if (listType === 'set') return { is: 'set' };
+  if (listType !== 'map') return LEAF;
+  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
+  const defaults = keys.flatMap((key): [string, unknown][] => {
+    const standing = schemaAt(items?.properties ?? {}, key)?.default;
+    return standing === undefined ? [] : [[key, standing]];
+  });
+  const of = items === undefined ? ANY : shapeOfJsonSchema(items);
+  return { is: 'items', keys, defaults: Object.fromEntries(defaults), of };
+}
+
+const schemaAt = (properties: Readonly<Record<string, JsonSchema>>, name: string): JsonSchema | undefined =>
+  Object.hasOwn(properties, name) ? properties[name] : undefined;
+
+/** What every object inside an object has, whether its schema says so or not. */
+const EMBEDDED = ['apiVersion', 'kind', 'metadata'];
+
+function fieldOfJsonSchema(
+  schema: JsonSchema,
+  properties: Readonly<Record<string, JsonSchema>>,
+  name: string,
+): FieldShape | undefined {
+  const inner = schemaAt(properties, name);
+  if (inner !== undefined) return { shape: shapeOfJsonSchema(inner), always: false };
+  const isOpen =
+    schema['x-kubernetes-preserve-unknown-fields'] === true ||
+    (schema['x-kubernetes-embedded-resource'] === true && EMBEDDED.includes(name));
+  return isOpen ? UNKNOWN : undefined;
 }
 
 /** What a field of a struct or an entry of a map is like; fields no schema knows are `any`. */

@@ -8,6 +8,7 @@ import { type Bench, type Figure, shown } from './figure.ts';
 const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   scheduler: async () => (await import('./scheduler.ts')).benchScheduler,
   store: async () => (await import('./store.ts')).benchStore,
+  rights: async () => (await import('./rights.ts')).benchRights,
   api: async () => (await import('./api-load.ts')).benchApiLoad,
   pods: async () => (await import('./pods.ts')).benchPods,
   fleet: async () => (await import('./fleet.ts')).benchFleet,

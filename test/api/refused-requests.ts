@@ -33,6 +33,17 @@ export const REFUSED_REQUESTS: readonly Refusal[] = [
     'protobuf',
   ],
   [
+    'a definition as protobuf',
+    [
+      'POST',
+      '/apis/apiextensions.k8s.io/v1/customresourcedefinitions',
+      { body: 'k8s\0', headers: { 'content-type': 'application/vnd.kubernetes.protobuf' } },
+    ],
+    415,
+    'UnsupportedMediaType',
+    'accepted media types include: application/json, application/yaml',
+  ],
+  [
     'method',
     ['PUT', MAPS, { body: {} }],
     405,

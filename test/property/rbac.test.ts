@@ -2,6 +2,7 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { RbacIndex } from '../../hub/access/rbac-index.ts';
+import { RuleIndex } from '../../hub/access/rule-index.ts';
 import { type Ask, type Asker, ruleAllows } from '../../hub/decide/authorize.ts';
 import { missingRights } from '../../hub/decide/escalation.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
@@ -90,14 +91,18 @@ spec('rights', (it) => {
       fc.property(
         fc.array(fc.tuple(change, fc.boolean()), { maxLength: 12 }),
         fc.array(fc.tuple(asker, ask), { minLength: 1, maxLength: 8 }),
-        (changes, asked) => {
-          const index = new RbacIndex();
+        // With and without an index of rules.
+        fc.constantFrom(0, 1, 100),
+        (changes, asked, readRoles) => {
+          const index = new RbacIndex(readRoles);
           const objects = new Map<string, KubeObject>();
           for (const [object, isRemoval] of changes) {
             const previous = objects.get(keyOf(object));
             index.apply(isRemoval ? undefined : object, previous);
             if (isRemoval) objects.delete(keyOf(object));
             else objects.set(keyOf(object), object);
+            // What is decided on the way must not outlive the next change.
+            for (const [who, what] of asked) index.allows(who, what);
           }
           for (const [who, what] of asked) {
             const expected = naive(objects, who, what);
@@ -113,6 +118,43 @@ spec('rights', (it) => {
           }
         },
       ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('are found in an index of rules exactly when one of them allows it', () => {
+    const long: fc.Arbitrary<PolicyRule> = fc.record({
+      verbs: some('get', 'list', '*'),
+      apiGroups: some('', 'apps', '*'),
+      resources: fc.constantFrom<string[][]>(
+        ['pods', ...Array.from({ length: 600 }, (_, i) => `r${i}`)],
+        ['pods'],
+      ),
+      resourceNames: fc.constantFrom<string[][]>(
+        ['x', ...Array.from({ length: 600 }, (_, i) => `n${i}`)],
+        [],
+      ),
+    });
+    const many = fc.array(
+      fc.oneof(
+        { weight: 8, arbitrary: rules },
+        long.map((r) => [r]),
+      ),
+      { maxLength: 8 },
+    );
+    fc.assert(
+      fc.property(many, fc.array(ask, { minLength: 1, maxLength: 8 }), (held, asked) => {
+        const index = new RuleIndex<PolicyRule>();
+        for (const rule of held.flat()) index.add(rule, rule);
+        for (const what of asked) {
+          const found = index.find(what);
+          assert.is(
+            found !== undefined,
+            held.flat().some((rule) => ruleAllows(rule, what)),
+          );
+          assert.ok(found === undefined || ruleAllows(found, what));
+        }
+      }),
       { numRuns: 500 },
     );
   });
