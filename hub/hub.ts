@@ -14,6 +14,7 @@ import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
 import { CustomResources } from './controllers/custom-resources.ts';
+import { DaemonSetController } from './controllers/daemon-set.ts';
 import { DeploymentController } from './controllers/deployment.ts';
 import { GarbageController } from './controllers/garbage.ts';
 import { NamespaceController } from './controllers/namespace.ts';
@@ -124,6 +125,7 @@ export class Hub {
       new NodeLifecycleController(deps, liveness),
       new ReplicaSetController(deps),
       new DeploymentController(deps),
+      new DaemonSetController(deps),
       ...people.loops(deps),
       new Scheduler(deps, liveSource(telemetry)),
       fleet,

@@ -1,17 +1,15 @@
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Deployment, ReplicaSet } from '../../protocol/kinds/workloads.ts';
-import type { Change, NewObject } from '../cluster.ts';
+import { selectorMatches } from '../../protocol/selector.ts';
+import type { Change } from '../cluster.ts';
+import { planClaim } from '../decide/claim.ts';
 import { rollUpDeployment } from '../decide/deployment-status.ts';
-import {
-  availableAtMs,
-  controllerUid,
-  isActive,
-  isAvailable,
-  isReady,
-  isTerminal,
-} from '../decide/pod-facts.ts';
-import { newReplicaSet, POD_TEMPLATE_HASH, podTemplateHash, REVISION } from '../decide/revisions.ts';
+import { controllerUid } from '../decide/pod-facts.ts';
+import { newReplicaSet, REVISION } from '../decide/revisions.ts';
 import { planRollout, type RolloutAction, type RolloutMember } from '../decide/rollout.ts';
+import { nextAvailableMs, rolloutMember } from '../decide/rollout-members.ts';
+import type { RolloutOutcome } from '../decide/rollout-progress.ts';
+import { replicaSetDraft } from '../decide/rollout-replica-set.ts';
 import {
   isApiError,
   keyOf,
@@ -23,7 +21,8 @@ import {
   tolerant,
 } from '../loop.ts';
 import { controllerDeps, ObjectLoop } from './object-loop.ts';
-import { controllerReference } from './pod-control.ts';
+import { adoptObject, releaseObject } from './ownership.ts';
+import { controllerReference, errorText } from './pod-control.ts';
 
 /**
  * Turns Deployments into ReplicaSets and rolls them over. Level-triggered, one pass per Deployment at a time. Looks at the pods
@@ -51,9 +50,12 @@ export class DeploymentController implements Loop {
     return this.#loop.stop();
   }
 
-  #onChange({ kind, object }: Change): void {
+  #onChange({ kind, object, previous }: Change): void {
     const { view } = this.#deps;
-    if (kind === 'ReplicaSet') this.#addOwner(object as ReplicaSet);
+    if (kind === 'ReplicaSet') {
+      for (const rs of previous === undefined ? [object] : [object, previous])
+        this.#addOwner(rs as ReplicaSet);
+    }
     if (kind === 'Pod') {
       const uid = controllerUid(object as Pod);
       const rs = uid === undefined ? undefined : view.byUid('ReplicaSet', uid);
@@ -62,47 +64,47 @@ export class DeploymentController implements Loop {
   }
 
   #addOwner(rs: ReplicaSet): void {
+    const { view } = this.#deps;
     const uid = controllerUid(rs);
-    const deployment = uid === undefined ? undefined : this.#deps.view.byUid('Deployment', uid);
+    const deployment = uid === undefined ? undefined : view.byUid('Deployment', uid);
     if (deployment !== undefined) this.#loop.queue.add(keyOf(deployment));
+    if (uid !== undefined) return;
+    // A ReplicaSet without owner may be one to adopt.
+    for (const each of view.list('Deployment', rs.metadata.namespace))
+      if (selectorMatches(each.spec.selector, rs.metadata.labels)) this.#loop.queue.add(keyOf(each));
   }
 
   async #reconcile(key: string): Promise<void> {
     const { view } = this.#deps;
     const { namespace, name } = splitKey(key);
     const deployment = view.get('Deployment', namespace, name);
-    if (deployment === undefined || deployment.metadata.deletionTimestamp !== undefined) return;
+    if (deployment === undefined) return;
+    if (deployment.metadata.deletionTimestamp !== undefined) return this.#writeStatus(key);
+    await this.#claim(deployment);
     const plan = planRollout(deployment, this.#members(deployment));
     if (plan.length > 0) this.#deps.log.debug('rollout plan', { key, plan });
     // All at once: the steps of one plan are safe in any order, and they share one flush of the store.
     const results = await Promise.allSettled(plan.map((action) => this.#apply(deployment, action)));
-    await this.#writeStatus(key);
+    await this.#writeStatus(key, outcomeOf(deployment, plan, results));
     for (const result of results) if (result.status === 'rejected') throw result.reason;
+  }
+
+  /** Takes over ReplicaSets that match and have no controller, lets go of those that no longer match. */
+  async #claim(deployment: Deployment): Promise<void> {
+    const { view, client } = this.#deps;
+    const all = view.list('ReplicaSet', deployment.metadata.namespace);
+    const { adopt, release } = planClaim(deployment, deployment.spec.selector, all);
+    for (const rs of release) await releaseObject(client, 'ReplicaSet', deployment, rs);
+    for (const rs of adopt) await adoptObject(client, 'ReplicaSet', deployment, rs);
   }
 
   #members(deployment: Deployment): RolloutMember[] {
     const { view, clock } = this.#deps;
     const minReady = deployment.spec.minReadySeconds ?? 0;
     const nowMs = clock.nowMs();
-    return view.ownedBy('ReplicaSet', deployment.metadata.uid).map((rs) => {
-      const pods = view.ownedBy('Pod', rs.metadata.uid);
-      const active = pods.filter(isActive);
-      return {
-        rs,
-        active: active.length,
-        ready: active.filter(isReady).length,
-        available: active.filter((pod) => isAvailable(pod, minReady, nowMs)).length,
-        running: pods.filter((pod) => !isTerminal(pod) && !this.#isLost(pod)).length,
-      };
-    });
-  }
-
-  /** A pod being deleted on a node that nobody hears from is nobody's obstacle: it may never be confirmed. */
-  #isLost(pod: Pod): boolean {
-    if (pod.metadata.deletionTimestamp === undefined || pod.spec.nodeName === undefined) return false;
-    const node = this.#deps.view.get('Node', '', pod.spec.nodeName);
-    const ready = node?.status?.conditions?.find((c) => c.type === 'Ready');
-    return node === undefined || ready?.status === 'Unknown';
+    return view
+      .ownedBy('ReplicaSet', deployment.metadata.uid)
+      .map((rs) => rolloutMember(rs, view.ownedBy('Pod', rs.metadata.uid), minReady, nowMs));
   }
 
   async #apply(deployment: Deployment, action: RolloutAction): Promise<void> {
@@ -127,14 +129,25 @@ export class DeploymentController implements Loop {
   }
 
   async #create(deployment: Deployment, action: RolloutAction & { do: 'create' }): Promise<void> {
-    const { view, client } = this.#deps;
-    const object = replicaSetFrom(deployment, action);
-    const { name } = object.metadata;
+    const { view, client, events } = this.#deps;
+    const { name, labels, spec } = replicaSetDraft(deployment, action.replicas);
+    const { namespace = '' } = deployment.metadata;
+    const ownerReferences = [controllerReference(deployment)];
     try {
-      await client.create('ReplicaSet', object);
+      const metadata = { name, namespace, labels, annotations: action.annotations, ownerReferences };
+      await client.create('ReplicaSet', { metadata, spec });
     } catch (error) {
-      if (!isApiError(error, 'AlreadyExists')) throw error;
-      const present = view.get('ReplicaSet', deployment.metadata.namespace ?? '', name);
+      if (!isApiError(error, 'AlreadyExists')) {
+        const message = `Failed to create new replica set "${name}": ${errorText(error)}`;
+        events.record({
+          involved: referenceTo(deployment),
+          type: 'Warning',
+          reason: 'ReplicaSetCreateError',
+          message,
+        });
+        throw error;
+      }
+      const present = view.get('ReplicaSet', namespace, name);
       const ours = present !== undefined && controllerUid(present) === deployment.metadata.uid;
       if (ours && newReplicaSet(deployment, [present]) !== undefined) return; // Made by an earlier pass that was cut short.
       await this.#countCollision(deployment);
@@ -169,6 +182,7 @@ export class DeploymentController implements Loop {
         before = draft.spec.replicas ?? 0;
         draft.spec.replicas = action.replicas;
         if (minReadySeconds !== undefined) draft.spec.minReadySeconds = minReadySeconds;
+        else delete draft.spec.minReadySeconds;
         draft.metadata.annotations = { ...draft.metadata.annotations, ...action.annotations };
         return true;
       },
@@ -187,13 +201,13 @@ export class DeploymentController implements Loop {
     });
   }
 
-  async #writeStatus(key: string): Promise<void> {
+  async #writeStatus(key: string, outcome: RolloutOutcome = {}): Promise<void> {
     const { view, client, clock } = this.#deps;
     const { namespace, name } = splitKey(key);
     const deployment = view.get('Deployment', namespace, name);
     if (deployment === undefined) return;
     const now = momentOf(clock);
-    const rollup = rollUpDeployment(deployment, this.#members(deployment), now);
+    const rollup = rollUpDeployment(deployment, this.#members(deployment), now, outcome);
     if (rollup.lookAgainMs !== undefined) this.#loop.queue.addAfter(key, rollup.lookAgainMs + 1);
     this.#lookWhenAvailable(key, deployment, now.atMs);
     if (rollup.changed)
@@ -201,41 +215,24 @@ export class DeploymentController implements Loop {
   }
 
   /** With minReadySeconds pods become available by time alone. */
-  #lookWhenAvailable(key: string, deployment: Deployment, nowMs: number): void {
-    const minReady = deployment.spec.minReadySeconds ?? 0;
-    if (minReady <= 0) return;
+  #lookWhenAvailable(key: string, { metadata: { uid }, spec }: Deployment, nowMs: number): void {
     const { view } = this.#deps;
-    const pods = view
-      .ownedBy('ReplicaSet', deployment.metadata.uid)
-      .flatMap((rs) => view.ownedBy('Pod', rs.metadata.uid));
-    const waits = pods
-      .filter((pod) => isActive(pod) && isReady(pod) && !isAvailable(pod, minReady, nowMs))
-      .map((pod) => (availableAtMs(pod, minReady) ?? nowMs) - nowMs);
-    if (waits.length > 0) this.#loop.queue.addAfter(key, Math.max(1, Math.min(...waits)));
+    const pods = view.ownedBy('ReplicaSet', uid).flatMap((rs) => view.ownedBy('Pod', rs.metadata.uid));
+    const waitMs = nextAvailableMs(pods, spec.minReadySeconds ?? 0, nowMs);
+    if (waitMs !== undefined) this.#loop.queue.addAfter(key, waitMs);
   }
 }
 
-/** The ReplicaSet of the deployment's present template; its name follows from the template alone. */
-function replicaSetFrom(
+/** What the steps of a plan came to, as far as the status tells it. */
+function outcomeOf(
   deployment: Deployment,
-  action: RolloutAction & { do: 'create' },
-): NewObject<ReplicaSet> & { metadata: { name: string } } {
-  const { template, selector, minReadySeconds } = deployment.spec;
-  const hash = podTemplateHash(template, deployment.status?.collisionCount ?? 0);
-  const labels = { ...template.metadata?.labels, [POD_TEMPLATE_HASH]: hash };
-  return {
-    metadata: {
-      name: `${deployment.metadata.name}-${hash}`,
-      namespace: deployment.metadata.namespace ?? '',
-      labels,
-      annotations: action.annotations,
-      ownerReferences: [controllerReference(deployment)],
-    },
-    spec: {
-      replicas: action.replicas,
-      ...(minReadySeconds === undefined ? {} : { minReadySeconds }),
-      selector: { ...selector, matchLabels: { ...selector.matchLabels, [POD_TEMPLATE_HASH]: hash } },
-      template: { ...template, metadata: { ...template.metadata, labels } },
-    },
-  };
+  plan: readonly RolloutAction[],
+  results: readonly PromiseSettledResult<void>[],
+): RolloutOutcome {
+  const at = plan.findIndex((action) => action.do === 'create');
+  const result = results[at];
+  if (result === undefined) return {};
+  if (result.status === 'fulfilled') return { created: replicaSetDraft(deployment, 0).name };
+  // A taken name is tried again at once under another.
+  return isApiError(result.reason, 'AlreadyExists') ? {} : { failure: errorText(result.reason) };
 }

@@ -1,15 +1,21 @@
 import { inParallel } from '../../kit/parallel.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
+import type { ReplicaSet } from '../../protocol/kinds/workloads.ts';
+import { selectorMatches } from '../../protocol/selector.ts';
 import type { Change } from '../cluster.ts';
 import { controllerUid } from '../decide/pod-facts.ts';
-import { rollUpReplicaSet } from '../decide/replica-set-status.ts';
+import { type ReplicaFailure, rollUpReplicaSet } from '../decide/replica-set-status.ts';
 import { planReplicas } from '../decide/replicas.ts';
 import { keyOf, type Loop, type LoopDeps, momentOf, splitKey, tolerant } from '../loop.ts';
 import { controllerDeps, ObjectLoop } from './object-loop.ts';
+import { adoptObject, releaseObject } from './ownership.ts';
 import { errorText, PodControl, podFromTemplate } from './pod-control.ts';
+import { slowStart } from './slow-start.ts';
 
 /** Writes in flight per ReplicaSet: they share one flush of the store, so more at once costs no more. */
 const WRITES_IN_FLIGHT = 64;
+/** Pods made at first when nothing is known of trouble; a failure stops there. */
+const FIRST_BATCH = 16;
 /** Pods made in one pass; the rest follows in the next, so that a huge number does not hold the queue. */
 const BURST = 500;
 
@@ -53,36 +59,66 @@ export class ReplicaSetController implements Loop {
   }
 
   #addMatching(pod: Pod): void {
-    if (pod.metadata.labels === undefined) return;
     for (const rs of this.#deps.view.list('ReplicaSet', pod.metadata.namespace))
-      this.#loop.queue.add(keyOf(rs));
+      if (selectorMatches(rs.spec.selector, pod.metadata.labels)) this.#loop.queue.add(keyOf(rs));
   }
 
   async #reconcile(key: string): Promise<void> {
-    const { view } = this.#deps;
+    const { view, client, clock } = this.#deps;
     const { namespace, name } = splitKey(key);
     const rs = view.get('ReplicaSet', namespace, name);
     if (rs === undefined) return;
     const orphans = view.list('Pod', namespace).filter((pod) => controllerUid(pod) === undefined);
-    const plan = planReplicas(rs, view.ownedBy('Pod', rs.metadata.uid), orphans);
+    const owned = view.ownedBy('Pod', rs.metadata.uid);
+    const surroundings = { related: this.#related(rs, owned), nowMs: clock.nowMs() };
+    const plan = planReplicas(rs, owned, orphans, surroundings);
     const created = Math.min(plan.create, BURST);
-    await inParallel(plan.release, WRITES_IN_FLIGHT, (pod) => this.#pods.release(rs, pod));
-    await inParallel(plan.adopt, WRITES_IN_FLIGHT, (pod) => this.#pods.adopt(rs, pod));
-    await inParallel(plan.remove, WRITES_IN_FLIGHT, (pod) => this.#pods.remove(rs, pod));
-    let failure: unknown;
+    await inParallel(plan.release, WRITES_IN_FLIGHT, (pod) => releaseObject(client, 'Pod', rs, pod));
+    await inParallel(plan.adopt, WRITES_IN_FLIGHT, (pod) => adoptObject(client, 'Pod', rs, pod));
+    const reason = plan.remove.length > 0 ? 'FailedDelete' : 'FailedCreate';
     try {
-      const pod = podFromTemplate(rs, rs.spec.template);
-      await inParallel(Array(created).keys(), WRITES_IN_FLIGHT, () => this.#pods.create(rs, pod));
+      await inParallel(plan.remove, WRITES_IN_FLIGHT, async (pod) => {
+        if (this.#isSame(rs)) await this.#pods.remove(rs, pod);
+      });
+      await this.#create(rs, created);
     } catch (error) {
       // Told in the status first; then it rises, so that the queue tries again.
-      failure = error;
+      await this.#writeStatus(key, { reason, message: errorText(error) });
+      throw error;
     }
-    await this.#writeStatus(key, failure === undefined ? undefined : errorText(failure));
-    if (failure !== undefined) throw failure;
+    await this.#writeStatus(key, undefined);
     if (created < plan.create) this.#loop.queue.add(key);
   }
 
-  async #writeStatus(key: string, failure: string | undefined): Promise<void> {
+  /** Carefully after a failure: one try first, then more. */
+  #create(rs: ReplicaSet, count: number): Promise<void> {
+    const failed = rs.status?.conditions?.some((c) => c.type === 'ReplicaFailure') === true;
+    const pod = podFromTemplate(rs, rs.spec.template);
+    const pace = { first: failed ? 1 : FIRST_BATCH, most: WRITES_IN_FLIGHT };
+    return slowStart(count, pace, async () => {
+      if (this.#isSame(rs)) await this.#pods.create(rs, pod);
+    });
+  }
+
+  /**
+   * True while nobody has changed what is asked for. A rollout counts on a smaller number being kept to from the moment it is
+   * written; the change has called for another pass.
+   */
+  #isSame({ metadata: { uid, generation } }: ReplicaSet): boolean {
+    return this.#deps.view.byUid('ReplicaSet', uid)?.metadata.generation === generation;
+  }
+
+  /** Pods of all ReplicaSets with the same owner. */
+  #related(rs: ReplicaSet, owned: readonly Pod[]): readonly Pod[] {
+    const { view } = this.#deps;
+    const owner = controllerUid(rs);
+    if (owner === undefined) return owned;
+    const siblings = view.ownedBy('ReplicaSet', owner);
+    if (siblings.length <= 1) return owned;
+    return siblings.flatMap((sibling) => view.ownedBy('Pod', sibling.metadata.uid));
+  }
+
+  async #writeStatus(key: string, failure: ReplicaFailure | undefined): Promise<void> {
     const { view, client, clock } = this.#deps;
     const { namespace, name } = splitKey(key);
     const rs = view.get('ReplicaSet', namespace, name);

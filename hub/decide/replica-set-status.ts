@@ -12,14 +12,20 @@ export interface ReplicaSetRollup {
   readonly lookAgainMs: number | undefined;
 }
 
+/** Why the last pass could not make or remove pods. */
+export interface ReplicaFailure {
+  readonly reason: 'FailedCreate' | 'FailedDelete';
+  readonly message: string;
+}
+
 /**
- * Rolls the pods of `rs` up into its status. `failure` is the text of the last failed creation, undefined when all went well;
- * it becomes the condition ReplicaFailure, which `kubectl describe` shows. Pure; never throws.
+ * Rolls the pods of `rs` up into its status. `failure` is undefined when all went well; it becomes the condition ReplicaFailure,
+ * which `kubectl describe` shows. Pure; never throws.
  */
 export function rollUpReplicaSet(
   rs: ReplicaSet,
   owned: readonly Pod[],
-  failure: string | undefined,
+  failure: ReplicaFailure | undefined,
   now: Moment,
 ): ReplicaSetRollup {
   const minReady = rs.spec.minReadySeconds ?? 0;
@@ -52,22 +58,22 @@ export function rollUpReplicaSet(
 
 function withFailure(
   conditions: readonly Condition[],
-  failure: string | undefined,
+  failure: ReplicaFailure | undefined,
   now: Moment,
 ): Condition[] {
   const others = conditions.filter((c) => c.type !== 'ReplicaFailure');
   if (failure === undefined) return others;
   const present = conditions.find((c) => c.type === 'ReplicaFailure');
-  if (present?.message === failure) return [...others, present];
-  const since = present?.lastTransitionTime ?? now.time;
+  // The text names a pod that was not made, another one at every try: the first one stands, so that trying costs no write.
+  if (present?.reason === failure.reason) return [...others, present];
   return [
     ...others,
     {
       type: 'ReplicaFailure',
       status: 'True',
-      reason: 'FailedCreate',
-      message: failure,
-      lastTransitionTime: since,
+      reason: failure.reason,
+      message: failure.message,
+      lastTransitionTime: now.time,
     },
   ];
 }

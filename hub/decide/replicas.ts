@@ -1,7 +1,7 @@
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { ReplicaSet } from '../../protocol/kinds/workloads.ts';
 import { selectorMatches } from '../../protocol/selector.ts';
-import { controllerUid, isActive, isReady, readySinceMs } from './pod-facts.ts';
+import { controllerUid, isActive, isAvailable, isReady, readySinceMs } from './pod-facts.ts';
 
 /** What a ReplicaSet needs done. All empty and 0 means converged. */
 export interface ReplicaPlan {
@@ -13,17 +13,26 @@ export interface ReplicaPlan {
   readonly release: readonly Pod[];
 }
 
+/** What ranks pods beside what they say themselves. */
+export interface ReplicaSurroundings {
+  /** Pods of all ReplicaSets of one deployment: of two equal pods the one with more of these beside it goes. */
+  readonly related?: readonly Pod[];
+  /** The hub's wall clock, epoch ms: of two ready pods the one that is not yet available goes. */
+  readonly nowMs?: number;
+}
+
 const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
 
 /**
  * Chooses which pods to add, remove, adopt and release so that `rs` has exactly its replicas. Pods that have ended or are being
- * deleted do not count, wherever they are. Removes the least useful first: unbound, not running, not ready, doubled up on
- * a node, youngest. `orphans` are pods of the namespace without controller. Pure; never throws.
+ * deleted do not count, wherever they are. Removes the least useful first: unbound, not running, not ready, not available, cheap
+ * by annotation, doubled up on a node, youngest. `orphans` are pods of the namespace without controller. Pure; never throws.
  */
 export function planReplicas(
   rs: ReplicaSet,
   owned: readonly Pod[],
   orphans: readonly Pod[] = [],
+  { related = owned, nowMs = Number.POSITIVE_INFINITY }: ReplicaSurroundings = {},
 ): ReplicaPlan {
   if (rs.metadata.deletionTimestamp !== undefined) return { create: 0, remove: [], adopt: [], release: [] };
   const matches = (pod: Pod): boolean => selectorMatches(rs.spec.selector, pod.metadata.labels);
@@ -34,19 +43,25 @@ export function planReplicas(
   const surplus = kept.length + adopt.length - (rs.spec.replicas ?? 1);
   if (surplus <= 0) return { create: -surplus, remove: [], adopt, release };
   const perNode = new Map<string, number>();
-  for (const pod of kept) {
+  for (const pod of related.filter(isActive)) {
     const node = pod.spec.nodeName ?? '';
     perNode.set(node, (perNode.get(node) ?? 0) + 1);
   }
   // Adopted pods are removed, when there are too many, only after they are ours: the next plan sees them.
   const ranked = kept
-    .map((pod) => ({ pod, rank: rankOf(pod, perNode.get(pod.spec.nodeName ?? '') ?? 0) }))
+    .map((pod) => {
+      const available = isAvailable(pod, rs.spec.minReadySeconds ?? 0, nowMs);
+      return { pod, rank: rankOf(pod, available, perNode.get(pod.spec.nodeName ?? '') ?? 0) };
+    })
     .sort((a, b) => compareRanks(a.rank, b.rank) || (a.pod.metadata.name < b.pod.metadata.name ? -1 : 1));
   return { create: 0, remove: ranked.slice(0, surplus).map((r) => r.pod), adopt, release };
 }
 
-/** Smaller is less useful. Order of the criteria as in Kubernetes. */
-function rankOf(pod: Pod, podsOnNode: number): number[] {
+/**
+ * Smaller is less useful. Order of the criteria as in Kubernetes, and availability after readiness: a rollout counts on the
+ * available pods of a ReplicaSet that it shrinks by the others.
+ */
+function rankOf(pod: Pod, available: boolean, podsOnNode: number): number[] {
   const phases: Record<string, number> = { Pending: 0, Unknown: 1, Running: 2 };
   const restarts = (pod.status?.containerStatuses ?? []).reduce((n, c) => n + c.restartCount, 0);
   const cost = Number(pod.metadata.annotations?.[DELETION_COST] ?? 0);
@@ -54,6 +69,7 @@ function rankOf(pod: Pod, podsOnNode: number): number[] {
     pod.spec.nodeName === undefined ? 0 : 1,
     phases[pod.status?.phase ?? 'Pending'] ?? 0,
     isReady(pod) ? 1 : 0,
+    available ? 1 : 0,
     Number.isFinite(cost) ? cost : 0,
     -podsOnNode,
     -(readySinceMs(pod) ?? 0),

@@ -1,5 +1,6 @@
 import type { Deployment, PodTemplateSpec, ReplicaSet } from '../../protocol/kinds/workloads.ts';
 import { canonicalJson } from './content-hash.ts';
+import { safeHash } from './controller-revisions.ts';
 
 /** Label that tells the pods of one template from those of another. */
 export const POD_TEMPLATE_HASH = 'pod-template-hash';
@@ -11,8 +12,8 @@ export const MAX_REPLICAS = 'deployment.kubernetes.io/max-replicas';
 
 const OWN_ANNOTATIONS = [REVISION, REVISION_HISTORY, DESIRED_REPLICAS, MAX_REPLICAS];
 const NOT_COPIED = ['kubectl.kubernetes.io/last-applied-configuration', ...OWN_ANNOTATIONS];
-/** Letters of Kubernetes' generated names: no vowels, so that no words appear. */
-const SAFE = 'bcdfghjklmnpqrstvwxz2456789';
+/** Longest list of earlier revisions kept in an annotation, in characters; the oldest go. */
+const MAX_HISTORY_CHARS = 2000;
 
 /** The ReplicaSet made from the deployment's present template: the oldest when several are. */
 export function newReplicaSet(deployment: Deployment, owned: readonly ReplicaSet[]): ReplicaSet | undefined {
@@ -45,12 +46,7 @@ function templateKey(template: PodTemplateSpec): string {
 
 /** The template's hash as it goes into names and labels; another `collisionCount` gives another hash. */
 export function podTemplateHash(template: PodTemplateSpec, collisionCount: number): string {
-  let hash = 0x811c9dc5;
-  for (const unit of `${templateKey(template)}#${collisionCount}`) {
-    hash = Math.imul(hash ^ (unit.codePointAt(0) ?? 0), 0x01000193);
-  }
-  const digits = String(hash >>> 0);
-  return [...digits].map((digit) => SAFE[digit.charCodeAt(0) % SAFE.length] ?? 'b').join('');
+  return safeHash(`${templateKey(template)}#${collisionCount}`);
 }
 
 /** Annotations a ReplicaSet takes over from its deployment: all but kubectl's and the controller's own. */
@@ -74,7 +70,9 @@ export function newAnnotations(
   const before = present[REVISION];
   if (before === undefined || before === String(revision)) return next;
   const history = (present[REVISION_HISTORY] ?? '').split(',').filter((r) => r !== '');
-  return { ...next, [REVISION_HISTORY]: [...history, before].join(',') };
+  const kept = [...history, before];
+  while (kept.length > 1 && kept.join(',').length > MAX_HISTORY_CHARS) kept.shift();
+  return { ...next, [REVISION_HISTORY]: kept.join(',') };
 }
 
 /** The number the new ReplicaSet should carry: its own when it is the highest, else one above all others. */

@@ -4,7 +4,8 @@ import type { RolloutAction, RolloutBounds, RolloutMember } from './rollout.ts';
 
 /**
  * Changes the size of a deployment while its template stays: one ReplicaSet simply follows; in the middle of a rollout all of
- * them grow or shrink by their share, so that the ratio of old to new, and with it the risk, stays what it was.
+ * them grow or shrink by their share, so that the ratio of old to new, and with it the risk, stays what it was. Empty also when
+ * growing has to wait until pods that are too many are on their way out.
  */
 export function planScale(
   deployment: Deployment,
@@ -16,14 +17,53 @@ export function planScale(
   const active = members.filter((m) => size(m) > 0);
   if (active.length <= 1) {
     const only = active[0] ?? fresh ?? old.at(-1);
-    return only === undefined ? [] : resize(new Map([[only, bounds.replicas]]), bounds);
+    if (only === undefined) return [];
+    const sizes = new Map([[only, bounds.replicas]]);
+    return fits(members, sizes, bounds) ? resize(sizes, bounds) : [];
   }
   if (fresh !== undefined && isSaturated(fresh, bounds)) {
     return resize(new Map(active.filter((m) => m !== fresh).map((m) => [m, 0])), bounds);
   }
   // With Recreate only a paused deployment comes here with two sizes: it keeps what it has.
   if (deployment.spec.strategy?.type === 'Recreate') return [];
-  return resize(proportional(active, bounds), bounds);
+  const sizes = keepAvailable(proportional(active, bounds), bounds);
+  return fits(members, sizes, bounds) ? resize(sizes, bounds) : [];
+}
+
+/**
+ * False when something would grow while, with the pods that a ReplicaSet has still to remove, there would be more than the surge
+ * allows: their removal calls for the next look.
+ */
+function fits(
+  members: readonly RolloutMember[],
+  sizes: ReadonlyMap<RolloutMember, number>,
+  { replicas, maxSurge }: RolloutBounds,
+): boolean {
+  const grows = [...sizes].some(([m, next]) => next > Math.max(size(m), m.active));
+  const pods = members.reduce((n, m) => n + Math.max(sizes.get(m) ?? size(m), m.active), 0);
+  return !grows || pods <= replicas + maxSurge;
+}
+
+/** Moves shares from pods that are not available to those that are, as far as the bound on unavailable ones asks for it. */
+function keepAvailable(
+  shares: ReadonlyMap<RolloutMember, number>,
+  { replicas, maxUnavailable }: RolloutBounds,
+): Map<RolloutMember, number> {
+  const sizes = new Map(shares);
+  const kept = (m: RolloutMember, n: number): number => Math.min(m.available, n);
+  const minAvailable = replicas - maxUnavailable;
+  let missing = minAvailable - [...sizes].reduce((n, [m, next]) => n + kept(m, next), 0);
+  for (const [gains, share] of shares) {
+    for (const loses of shares.keys()) {
+      const spare = (sizes.get(loses) ?? 0) - kept(loses, sizes.get(loses) ?? 0);
+      const lost = Math.min(gains.available, size(gains)) - (sizes.get(gains) ?? share);
+      const moved = clamp(Math.min(spare, lost), 0, Math.max(0, missing));
+      sizes.set(loses, (sizes.get(loses) ?? 0) - moved);
+      sizes.set(gains, (sizes.get(gains) ?? 0) + moved);
+      missing -= moved;
+    }
+  }
+  return sizes;
 }
 
 /** The new ReplicaSet already serves everything that is desired. */

@@ -20,7 +20,7 @@ export interface RolloutMember {
   readonly ready: number;
   /** Ready for the deployment's minReadySeconds. */
   readonly available: number;
-  /** Pods that may still run: active ones and those being deleted on a node that is heard. */
+  /** Pods that may still run: active ones and those being deleted, until their device has confirmed it. */
   readonly running: number;
 }
 
@@ -43,11 +43,13 @@ export type RolloutAction =
   | { readonly do: 'delete'; readonly name: string }
   | { readonly do: 'set-revision'; readonly revision: number };
 
-/** Bounds of the deployment; when both round to nothing one pod may be unavailable, as in Kubernetes. */
+/**
+ * Bounds of the deployment: percentages of surge round up, of unavailable ones down; when both come to nothing one pod may be
+ * unavailable. Recreate has no such bounds: its pods count as unavailable from the first missing one.
+ */
 export function rolloutBounds(deployment: Deployment): RolloutBounds {
   const replicas = deployment.spec.replicas ?? 1;
-  if (deployment.spec.strategy?.type === 'Recreate')
-    return { replicas, maxSurge: 0, maxUnavailable: replicas };
+  if (deployment.spec.strategy?.type === 'Recreate') return { replicas, maxSurge: 0, maxUnavailable: 0 };
   const { maxSurge = '25%', maxUnavailable = '25%' } = deployment.spec.strategy?.rollingUpdate ?? {};
   const surge = resolveCount(maxSurge, replicas, 'up');
   const unavailable = resolveCount(maxUnavailable, replicas, 'down');
@@ -74,9 +76,9 @@ export function planRollout(deployment: Deployment, members: readonly RolloutMem
   const old = sorted.filter((m) => m !== fresh);
   const bounds = rolloutBounds(deployment);
   const recreate = deployment.spec.strategy?.type === 'Recreate';
-  if (deployment.spec.paused === true || (!recreate && isScaling(deployment, sorted))) {
-    return planScale(deployment, fresh, old, bounds);
-  }
+  if (deployment.spec.paused === true)
+    return [...planScale(deployment, fresh, old, bounds), ...planHistory(deployment, fresh, old, bounds)];
+  if (!recreate && isScaling(deployment, sorted)) return planScale(deployment, fresh, old, bounds);
   const steps = recreate
     ? planRecreate(deployment, fresh, old, bounds)
     : planRolling(deployment, fresh, old, bounds);
@@ -142,7 +144,10 @@ function raiseNew(
   );
   const annotations = { ...newAnnotations(deployment, fresh?.rs, revision), ...boundAnnotations(bounds) };
   if (fresh === undefined) return [{ do: 'create', replicas, annotations }];
-  const settled = specReplicas(fresh) === replicas && sameAnnotations(fresh.rs, annotations);
+  const settled =
+    specReplicas(fresh) === replicas &&
+    sameAnnotations(fresh.rs, annotations) &&
+    (fresh.rs.spec.minReadySeconds ?? 0) === (deployment.spec.minReadySeconds ?? 0);
   return settled ? [] : [scaleTo(fresh, replicas, annotations)];
 }
 
@@ -201,9 +206,9 @@ function planHistory(
   bounds: RolloutBounds,
 ): RolloutAction[] {
   const complete = fresh !== undefined && fresh.available >= bounds.replicas;
-  if (!complete) return [];
+  if (!complete || old.some((m) => m.active > 0)) return [];
   const idle = old
-    .filter((m) => specReplicas(m) === 0 && m.active === 0 && m.rs.metadata.deletionTimestamp === undefined)
+    .filter((m) => specReplicas(m) === 0 && m.rs.metadata.deletionTimestamp === undefined)
     .sort((a, b) => revisionOf(a.rs) - revisionOf(b.rs));
   const surplus = Math.max(0, idle.length - (deployment.spec.revisionHistoryLimit ?? 10));
   return idle.slice(0, surplus).map((m) => ({ do: 'delete', name: m.rs.metadata.name }));

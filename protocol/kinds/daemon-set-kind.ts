@@ -2,7 +2,7 @@ import { defaultTemplate } from '../defaults/workloads.ts';
 import { ageColumn, integer, nameColumn, text } from '../print/cells.ts';
 import { templateColumns } from '../print/workload-columns.ts';
 import { invalidShown, notSupported, required, shownStringMap } from '../validate/field-errors.ts';
-import { countOrPercent, nonNegative, shownIntOrString } from '../validate/numbers.ts';
+import { atMost100Percent, countOrPercent, nonNegative, shownIntOrString } from '../validate/numbers.ts';
 import { selectorErrors, validateOwnedTemplate, validateSelectorUpdate } from '../validate/workloads.ts';
 import { defineKind } from './define-kind.ts';
 import type { FieldError } from './kind.ts';
@@ -37,6 +37,8 @@ function strategyErrors(strategy: Loose<DaemonSetSpec['updateStrategy']>): Field
   const errors = [
     ...countOrPercent(`${field}.maxUnavailable`, maxUnavailable),
     ...countOrPercent(`${field}.maxSurge`, maxSurge),
+    ...atMost100Percent(`${field}.maxUnavailable`, maxUnavailable),
+    ...atMost100Percent(`${field}.maxSurge`, maxSurge),
   ];
   if (!isZero(maxUnavailable) && !isZero(maxSurge)) {
     const why = 'may not be set when `maxUnavailable` is non-zero';

@@ -1,6 +1,6 @@
 import type { FieldError } from '../kinds/kind.ts';
 import type { IntOrString } from '../kinds/meta.ts';
-import { invalidEach, invalidValue, unless } from './field-errors.ts';
+import { invalidEach, invalidShown, invalidValue, unless } from './field-errors.ts';
 import { percentErrors } from './names.ts';
 
 /** The error of a number below zero; an absent one is good. */
@@ -21,6 +21,13 @@ export function inRange(field: string, value: number | undefined, min: number, m
 export function countOrPercent(field: string, value: IntOrString | undefined): FieldError[] {
   if (typeof value === 'string') return invalidEach(field, value, percentErrors(value));
   return nonNegative(field, value);
+}
+
+/** The error of a percentage above 100; a number is good, whatever it is. */
+export function atMost100Percent(field: string, value: IntOrString): FieldError[] {
+  return unless(typeof value === 'number' || !(Number.parseInt(value, 10) > 100), () =>
+    invalidShown(field, shownIntOrString(value), 'must not be greater than 100%'),
+  );
 }
 
 /** An amount as Go prints the type that holds a number or a text. */

@@ -17,7 +17,7 @@ import {
 import { isEmptySelector, shownSelector, validateLabelSelector } from './label-selector.ts';
 import { validateAnnotations, validateLabels } from './metadata.ts';
 import { subdomainErrors } from './names.ts';
-import { countOrPercent, nonNegative, shownIntOrString } from './numbers.ts';
+import { atMost100Percent, countOrPercent, nonNegative, shownIntOrString } from './numbers.ts';
 import { validatePodSpec } from './pod-spec.ts';
 
 /** Checks a pod template on its own. */
@@ -132,14 +132,7 @@ function rollingErrors(
         'may not be 0 when `maxSurge` is 0',
       ),
     );
-  if (typeof maxUnavailable === 'string' && Number.parseInt(maxUnavailable, 10) > 100)
-    errors.push(
-      invalidShown(
-        `${path}.maxUnavailable`,
-        shownIntOrString(maxUnavailable),
-        'must not be greater than 100%',
-      ),
-    );
+  errors.push(...atMost100Percent(`${path}.maxUnavailable`, maxUnavailable));
   return errors;
 }
 

@@ -69,6 +69,17 @@ spec('planReplicas', (it) => {
     });
   }
 
+  it('of ready pods removes the one that is not yet available', () => {
+    const careful = { ...rs(1), spec: { ...rs(1).spec, minReadySeconds: 90 } };
+    const late = mine('b', { node: 'n2', readySince: '2026-01-01T00:00:30Z' });
+    const doubled = [mine('a'), late, pod('x', { node: 'n1', owner: 'other' })];
+    const nowMs = Date.parse('2026-01-01T00:01:45Z');
+    const removed = (at: number): unknown =>
+      planReplicas(careful, [mine('a'), late], [], { related: doubled, nowMs: at }).remove[0]?.metadata.name;
+    assert.is(removed(nowMs), 'b', 'though the other shares its node with a pod of the same deployment');
+    assert.is(removed(nowMs + 60_000), 'a', 'both available: the one that shares its node');
+  });
+
   it('adopts what matches and has no owner, releases what no longer matches', () => {
     const orphan = pod('o', { labels, node: 'n1' });
     const stranger = mine('s', { labels: { app: 'debug' } });
@@ -110,11 +121,14 @@ spec('rollUpReplicaSet', (it) => {
   });
 
   it('says why pods could not be made, and stops saying it', () => {
-    const { status } = rollUpReplicaSet(rs(1), [], 'no room', now);
+    const failure = { reason: 'FailedCreate', message: 'no room' } as const;
+    const { status } = rollUpReplicaSet(rs(1), [], failure, now);
     assert.equal(
       status.conditions?.map((c) => [c.type, c.reason, c.message]),
       [['ReplicaFailure', 'FailedCreate', 'no room']],
     );
+    const again = rollUpReplicaSet({ ...rs(1), status }, [], { ...failure, message: 'no room again' }, now);
+    assert.is(again.changed, false, 'trying again costs no write');
     assert.is(rollUpReplicaSet({ ...rs(1), status }, [], undefined, now).status.conditions, undefined);
   });
 });

@@ -1,8 +1,6 @@
 import * as assert from 'uvu/assert';
-import { rollUpDeployment } from '../../../../hub/decide/deployment-status.ts';
 import { planRollout, rolloutBounds } from '../../../../hub/decide/rollout.ts';
-import type { Deployment } from '../../../../protocol/kinds/workloads.ts';
-import { applyActions, deployment, freshOf, member, replicaSet, settled } from '../../../build/workloads.ts';
+import { deployment, member, replicaSet } from '../../../build/workloads.ts';
 import { spec } from '../../../spec.ts';
 
 const REVISION = 'deployment.kubernetes.io/revision';
@@ -11,11 +9,6 @@ const noted = (replicas: number, max: number, revision: string): Record<string, 
   'deployment.kubernetes.io/max-replicas': String(max),
   [REVISION]: revision,
 });
-const at = (seconds: number): { atMs: number; time: string } => {
-  const atMs = Date.parse('2026-01-01T00:00:00Z') + seconds * 1000;
-  return { atMs, time: new Date(atMs).toISOString().replace('.000', '') };
-};
-
 spec('rolloutBounds', (it) => {
   const cases: readonly [number, number | string, number | string, number, number][] = [
     [10, '25%', '25%', 3, 2],
@@ -23,6 +16,11 @@ spec('rolloutBounds', (it) => {
     [1, '25%', '25%', 1, 0],
     [4, 0, 0, 0, 1],
     [2, 0, 5, 0, 2],
+    [7, '10%', '10%', 1, 0],
+    [3, '0%', '30%', 0, 1],
+    [3, '100%', '100%', 3, 3],
+    [0, '25%', '25%', 0, 0],
+    [200, '1%', '1%', 2, 2],
   ];
   for (const [replicas, maxSurge, maxUnavailable, surge, unavailable] of cases) {
     it(`${replicas} with ${maxSurge} and ${maxUnavailable}`, () => {
@@ -33,6 +31,11 @@ spec('rolloutBounds', (it) => {
 });
 
 spec('planRollout', (it) => {
+  it('says of Recreate that every missing pod is one too few', () => {
+    const wanted = deployment('a', { strategy: { type: 'Recreate' } });
+    assert.equal(rolloutBounds(wanted), { replicas: 3, maxSurge: 0, maxUnavailable: 0 });
+  });
+
   it('makes the first ReplicaSet at full size and numbers it', () => {
     const [create, number] = planRollout(deployment('a'), []);
     assert.equal(create, { do: 'create', replicas: 3, annotations: noted(3, 4, '1') });
@@ -151,53 +154,48 @@ spec('planRollout', (it) => {
     const name = members[1]?.rs.metadata.name;
     assert.equal(planRollout(wanted, members), [{ do: 'delete', name }]);
   });
-});
 
-spec('rollUpDeployment', (it) => {
-  const reasons = (wanted: Deployment): unknown =>
-    wanted.status?.conditions?.map((c) => `${c.type}=${c.status} ${c.reason}`);
-  const roll = (
-    wanted: Deployment,
-    members: Parameters<typeof rollUpDeployment>[1],
-    seconds: number,
-  ): Deployment => ({
-    ...wanted,
-    status: rollUpDeployment(wanted, members, at(seconds)).status,
+  it('keeps the history short also while paused, never while old pods are about', () => {
+    const wanted = deployment('c', { revisionHistoryLimit: 0, paused: true });
+    wanted.metadata.annotations = { [REVISION]: '2' };
+    const idle = member(replicaSet('a', 0, noted(3, 4, '1'), 0));
+    const fresh = member(replicaSet('c', 3, noted(3, 4, '2'), 1));
+    const name = idle.rs.metadata.name;
+    assert.equal(planRollout(wanted, [idle, fresh]), [{ do: 'delete', name }]);
+    const going = { ...idle, active: 1 };
+    assert.equal(planRollout({ ...wanted, spec: { ...wanted.spec, paused: false } }, [going, fresh]), []);
   });
 
-  it('goes from progressing to available, and times out when stuck', () => {
-    const wanted = deployment('a', { progressDeadlineSeconds: 60 });
-    const members = applyActions(wanted, [], planRollout(wanted, []), 0);
-    const begun = roll(wanted, members, 0);
-    assert.equal(reasons(begun), [
-      'Available=False MinimumReplicasUnavailable',
-      'Progressing=True ReplicaSetUpdated',
-    ]);
-    assert.is(rollUpDeployment(begun, members, at(20)).lookAgainMs, 40_000);
-    assert.equal(reasons(roll(begun, members, 61)), [
-      'Available=False MinimumReplicasUnavailable',
-      'Progressing=False ProgressDeadlineExceeded',
-    ]);
-    const done = roll(begun, settled(members), 30);
-    assert.equal(reasons(done), [
-      'Available=True MinimumReplicasAvailable',
-      'Progressing=True NewReplicaSetAvailable',
-    ]);
-    assert.is(done.status?.unavailableReplicas, 0);
-    assert.is(rollUpDeployment(done, settled(members), at(99)).changed, false);
-    const fresh = freshOf(wanted, members);
-    if (fresh === undefined) throw new Error('no ReplicaSet');
-    const hurt = roll(done, [member(fresh.rs, { ready: 1, available: 1 })], 100);
-    assert.equal(reasons(hurt), [
-      'Available=False MinimumReplicasUnavailable',
-      'Progressing=True NewReplicaSetAvailable',
-    ]);
-  });
-
-  it('says when it is paused', () => {
-    assert.match(
-      String(reasons(roll(deployment('a', { paused: true }), [], 0))),
-      'Progressing=Unknown DeploymentPaused',
+  it('hands on a changed minReadySeconds without a rollout', () => {
+    const wanted = deployment('a', { minReadySeconds: 5 });
+    wanted.metadata.annotations = { [REVISION]: '1' };
+    const plan = planRollout(wanted, [member(replicaSet('a', 3, noted(3, 4, '1')))]);
+    assert.equal(
+      plan.map((a) => a.do === 'scale' && a.replicas),
+      [3],
     );
+  });
+
+  it('waits with growing until pods that are too many are on their way out', () => {
+    const wanted = deployment('b', { replicas: 12 });
+    const old = member(replicaSet('a', 4, noted(10, 13, '1'), 0), { active: 8, available: 8 });
+    const fresh = member(replicaSet('b', 9, noted(10, 13, '2'), 1), { active: 9, available: 2 });
+    assert.equal(planRollout(wanted, [old, fresh]), []);
+    const plan = planRollout(wanted, [{ ...old, active: 4, available: 4 }, fresh]);
+    assert.is(
+      plan.reduce((n, a) => n + (a.do === 'scale' ? a.replicas : 0), 0),
+      15,
+    );
+  });
+
+  it('shrinking in the middle of a rollout keeps what is available', () => {
+    const wanted = deployment('b', { replicas: 4 });
+    const members = [
+      member(replicaSet('a', 5, noted(10, 13, '1'), 0)),
+      member(replicaSet('b', 8, noted(10, 13, '2'), 1), { available: 0, ready: 0 }),
+    ];
+    const sizes = planRollout(wanted, members).map((a) => (a.do === 'scale' ? a.replicas : -1));
+    assert.equal(sizes.toSorted(), [2, 3], 'three of the old ones, which are all that is available');
+    assert.is(sizes[0], 2);
   });
 });

@@ -140,6 +140,19 @@ const BAD: readonly (readonly [string, object, string[]])[] = [
       spec: {
         selector: SELECTOR,
         template: TEMPLATE,
+        updateStrategy: { rollingUpdate: { maxUnavailable: '101%' } },
+      },
+    },
+    [
+      'spec.updateStrategy.rollingUpdate.maxUnavailable: Invalid value: intstr.IntOrString{Type:1, IntVal:0, StrVal:"101%"}: must not be greater than 100%',
+    ],
+  ],
+  [
+    'DaemonSet',
+    {
+      spec: {
+        selector: SELECTOR,
+        template: TEMPLATE,
         updateStrategy: { rollingUpdate: { maxUnavailable: 1, maxSurge: 1 } },
       },
     },

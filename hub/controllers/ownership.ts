@@ -1,0 +1,39 @@
+import type { KindName } from '../../protocol/kinds/kind-map.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import type { ClusterClient } from '../cluster.ts';
+import { controllerReference } from './pod-control.ts';
+
+/** Makes `owner` the controller of an object that has none by then; does nothing when it is gone, another, or owned meanwhile. */
+export async function adoptObject(
+  client: Pick<ClusterClient, 'modify'>,
+  kind: KindName,
+  owner: KubeObject,
+  { metadata: { namespace = '', name, uid } }: KubeObject,
+): Promise<void> {
+  await client.modify(kind, namespace, name, ({ metadata }) => {
+    const references = metadata.ownerReferences ?? [];
+    if (metadata.uid !== uid || metadata.deletionTimestamp !== undefined) return false;
+    if (references.some((o) => o.controller === true)) return false;
+    metadata.ownerReferences = [
+      ...references.filter((o) => o.uid !== owner.metadata.uid),
+      controllerReference(owner),
+    ];
+    return true;
+  });
+}
+
+/** Takes the reference to `owner` off an object. */
+export async function releaseObject(
+  client: Pick<ClusterClient, 'modify'>,
+  kind: KindName,
+  owner: KubeObject,
+  { metadata: { namespace = '', name } }: KubeObject,
+): Promise<void> {
+  await client.modify(kind, namespace, name, ({ metadata }) => {
+    const left = (metadata.ownerReferences ?? []).filter((o) => o.uid !== owner.metadata.uid);
+    if (left.length === (metadata.ownerReferences ?? []).length) return false;
+    if (left.length > 0) metadata.ownerReferences = left;
+    else delete metadata.ownerReferences;
+    return true;
+  });
+}
