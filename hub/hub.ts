@@ -13,17 +13,20 @@ import type { BrokerAddress } from './broker/device-link.ts';
 import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
+import { Autoscaler } from './controllers/autoscaler.ts';
 import { CustomResources } from './controllers/custom-resources.ts';
 import { DaemonSetController } from './controllers/daemon-set.ts';
 import { DeploymentController } from './controllers/deployment.ts';
+import { DisruptionController } from './controllers/disruption.ts';
 import { GarbageController } from './controllers/garbage.ts';
 import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
+import { ScaleTargets } from './controllers/scale-targets.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Liveness } from './fleet/liveness.ts';
-import { liveSource, telemetryPort } from './live-source.ts';
+import { liveSource, telemetryPort, usageSource } from './live-source.ts';
 import type { Loop, LoopDeps } from './loop.ts';
 import { refusedMetrics, storeMetrics } from './metrics.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
@@ -118,6 +121,7 @@ export class Hub {
     });
     const custom = new CustomResources(deps, store, kinds);
     const servedKinds = allKinds(() => custom.served());
+    const scales = new ScaleTargets(deps, servedKinds);
     this.#run([
       custom,
       new NamespaceController(deps, authority.caPem, () => custom.stored()),
@@ -126,6 +130,8 @@ export class Hub {
       new ReplicaSetController(deps),
       new DeploymentController(deps),
       new DaemonSetController(deps),
+      new DisruptionController(deps, scales),
+      new Autoscaler(deps, scales, usageSource(telemetry)),
       ...people.loops(deps),
       new Scheduler(deps, liveSource(telemetry)),
       fleet,

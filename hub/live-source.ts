@@ -1,4 +1,7 @@
+import type { Pod } from '../protocol/kinds/pod.ts';
+import type { PodUsage } from '../protocol/wire/messages.ts';
 import type { TelemetryPort } from './api/ports.ts';
+import type { UsageSource } from './controllers/autoscaler.ts';
 import type { LiveSource } from './scheduler/scheduler.ts';
 import type { Store } from './store/store.ts';
 import type { TelemetryView } from './telemetry/telemetry-view.ts';
@@ -41,4 +44,36 @@ export function telemetryPort(telemetry: TelemetryView, store: Pick<Store, 'byUi
       return { sample, atMs: receivedWallMs };
     },
   };
+}
+
+/** What autoscalers see of telemetry: the use of pods on nodes that speak. A figure speaks as long as beats confirm it. */
+export function usageSource(telemetry: TelemetryView): UsageSource {
+  return {
+    read: (pod, resource, container) => {
+      const nodeName = pod.spec.nodeName ?? '';
+      const node = telemetry.fresh(nodeName);
+      const known = node === undefined ? undefined : telemetry.pod(nodeName, pod.metadata.uid);
+      const part = known === undefined ? undefined : partOf(pod, known, container);
+      // A device tells of a pod that runs nothing at the moment with zeros; what runs holds memory.
+      if (node === undefined || known === undefined || part === undefined) return undefined;
+      if (part.cpuMilli <= 0 && part.memoryBytes <= 0) return undefined;
+      const amount =
+        resource === 'cpu' ? part.cpuMilli : resource === 'memory' ? part.memoryBytes : undefined;
+      if (amount === undefined) return undefined;
+      return { amount, atMs: node.confirmedWallMs, windowMs: known.windowMs };
+    },
+    subscribe: (listener) => telemetry.subscribePods(listener),
+  };
+}
+
+/** A pod of one container is told as a whole. */
+function partOf(
+  pod: Pod,
+  use: PodUsage,
+  container: string | undefined,
+): { readonly cpuMilli: number; readonly memoryBytes: number } | undefined {
+  if (container === undefined) return use;
+  if (use.containers !== undefined) return use.containers[container];
+  const [only, ...others] = pod.spec.containers;
+  return only?.name === container && others.length === 0 ? use : undefined;
 }

@@ -21,9 +21,14 @@ export interface TelemetryPolicy {
   readonly usageFloorMilli: number;
   /** Changes of a pod's memory below this are no news, in bytes. */
   readonly usageFloorBytes: number;
+  /** The same three for samples that go out anyway to keep alive: finer, because a pod more costs 20 bytes then. */
+  readonly keepAliveUsage: PodUsageSteps;
   /** Changes of a network rate below this are no news, in bytes a second. */
   readonly networkFloorBytesPerSecond: number;
 }
+
+/** By how much a pod's use must change to be told. */
+export type PodUsageSteps = Pick<TelemetryPolicy, 'usageRatioStep' | 'usageFloorMilli' | 'usageFloorBytes'>;
 
 /** Steps shared by all profiles; the profile brings the cadence. */
 export const TELEMETRY_STEPS = {
@@ -35,6 +40,7 @@ export const TELEMETRY_STEPS = {
   usageRatioStep: 0.25,
   usageFloorMilli: 20,
   usageFloorBytes: 4 * 1024 * 1024,
+  keepAliveUsage: { usageRatioStep: 0.05, usageFloorMilli: 5, usageFloorBytes: 1024 * 1024 },
   networkFloorBytesPerSecond: 50_000,
 } as const;
 
@@ -74,7 +80,7 @@ export function decideTelemetry(
   if (ageMs < policy.minIntervalMs) return { memory: { smoothed, told, brief } };
   const isKeepAlive = ageMs >= policy.keepAliveMs;
   if (isKeepAlive && brief + 1 >= FULL_EVERY) return tell(smoothed, allPods(told.sample, smoothed), nowMs);
-  const pods = changedPods(told.sample, smoothed, policy);
+  const pods = changedPods(told.sample, smoothed, isKeepAlive ? policy.keepAliveUsage : policy);
   const hasNews = Object.keys(pods).length > 0 || isNews(told.sample, smoothed, policy);
   if (!hasNews && !isKeepAlive) return { memory: { smoothed, told, brief } };
   const known = Object.fromEntries(
@@ -111,20 +117,20 @@ function allPods(told: Telemetry, now: Telemetry): Record<string, PodUsage> {
   return { ...Object.fromEntries(gone), ...now.pods };
 }
 
-function changedPods(told: Telemetry, now: Telemetry, policy: TelemetryPolicy): Record<string, PodUsage> {
+function changedPods(told: Telemetry, now: Telemetry, steps: PodUsageSteps): Record<string, PodUsage> {
   const changed: [string, PodUsage][] = [];
   for (const [uid, use] of Object.entries(allPods(told, now))) {
     const before = told.pods?.[uid];
     const hasGone = now.pods?.[uid] === undefined;
-    if (before === undefined || hasGone || usageMoved(before, use, policy)) changed.push([uid, use]);
+    if (before === undefined || hasGone || usageMoved(before, use, steps)) changed.push([uid, use]);
   }
   return Object.fromEntries(changed);
 }
 
-function usageMoved(before: PodUsage, now: PodUsage, policy: TelemetryPolicy): boolean {
+function usageMoved(before: PodUsage, now: PodUsage, steps: PodUsageSteps): boolean {
   return (
-    moved(before.cpuMilli, now.cpuMilli, policy.usageRatioStep, policy.usageFloorMilli) ||
-    moved(before.memoryBytes, now.memoryBytes, policy.usageRatioStep, policy.usageFloorBytes)
+    moved(before.cpuMilli, now.cpuMilli, steps.usageRatioStep, steps.usageFloorMilli) ||
+    moved(before.memoryBytes, now.memoryBytes, steps.usageRatioStep, steps.usageFloorBytes)
   );
 }
 

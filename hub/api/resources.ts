@@ -6,6 +6,7 @@ import { type ApiContext, demand, methodNotAllowed, type Target } from './contex
 import { remove, removeAll } from './delete.ts';
 import { noSuchPath } from './documents.ts';
 import { ephemeralContainers } from './ephemeral-containers.ts';
+import { evict } from './eviction.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { execOrAttach } from './exec.ts';
 import { GuardedStore } from './guarded-store.ts';
@@ -13,7 +14,7 @@ import { log } from './log.ts';
 import { metricsAnswer } from './metrics-api.ts';
 import { patch } from './patch.ts';
 import type { ResourcePath } from './path.ts';
-import { bind, evict } from './pod-actions.ts';
+import { bind } from './pod-actions.ts';
 import { portForward } from './port-forward.ts';
 import { proxy } from './proxy.ts';
 import { listOptions } from './query.ts';

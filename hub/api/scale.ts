@@ -1,6 +1,7 @@
 import { isRecord } from '../../protocol/json.ts';
-import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
-import type { KubeObject, LabelSelector } from '../../protocol/kinds/meta.ts';
+import { idOf, type KindSpec, type ScaleView } from '../../protocol/kinds/kind.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import { scaleViewOf } from '../../protocol/kinds/scale-view.ts';
 import { ApiError, invalid } from '../../protocol/status.ts';
 import { applied, isApply, readConfig } from './apply.ts';
 import { type ApiContext, existing, methodNotAllowed, type Target } from './context.ts';
@@ -9,12 +10,6 @@ import type { Answer, Exchange } from './exchange.ts';
 import { readPatch } from './patch.ts';
 import { applyQuery, patchQuery, writeQuery } from './query.ts';
 import { writerOf } from './writer.ts';
-
-/** The parts of a workload that its Scale shows. */
-interface Scalable extends KubeObject {
-  spec: { replicas?: number; selector?: LabelSelector };
-  status?: { replicas?: number };
-}
 
 const RESOURCE = { kind: 'Scale', group: 'autoscaling', plural: 'scales' };
 
@@ -27,27 +22,20 @@ export async function scale(context: ApiContext, exchange: Exchange, target: Tar
   const { dryRun, fieldManager } = isPatch
     ? patchQuery(exchange.query)
     : writeQuery(exchange.query, 'UpdateOptions');
-  const change = await nextScale(context, exchange, target);
+  const next = await nextScale(context, exchange, target);
   const writer = writerOf(exchange, fieldManager, 'scale');
-  const next = (current: KubeObject): KubeObject => {
-    const wanted = change(scaleOf(target.spec, current));
+  const change = (current: KubeObject): KubeObject => {
+    const wanted = next(scaleOf(target.spec, current));
     const metadata = isRecord(wanted['metadata']) ? wanted['metadata'] : {};
     const version = metadata['resourceVersion'];
     const resourceVersion = typeof version === 'string' ? version : '';
     const replicas = replicasOf(wanted, target.name);
-    const object = scaled(target.spec, current, replicas);
-    return { ...object, metadata: { ...current.metadata, resourceVersion } };
+    const scaled = viewOf(target.spec).write(current, replicas);
+    return { ...scaled, metadata: { ...current.metadata, resourceVersion } };
   };
   const { spec, namespace, name } = target;
-  const updated = await context.store.modifyObject(idOf(spec), namespace, name, next, { dryRun, writer });
+  const updated = await context.store.modifyObject(idOf(spec), namespace, name, change, { dryRun, writer });
   return { object: scaleOf(spec, updated) };
-}
-
-/** The object with this many replicas, wherever its kind keeps the number. */
-function scaled(kind: KindSpec, object: KubeObject, replicas: number): KubeObject {
-  if (kind.scale !== undefined) return kind.scale.write(object, replicas);
-  const workload: Scalable = { ...object, spec: { ...(object as Scalable).spec, replicas } };
-  return workload;
 }
 
 /** Applies the number of replicas, the one field of a Scale that can be owned: as a part of the workload. */
@@ -60,7 +48,7 @@ async function appliedScale(context: ApiContext, exchange: Exchange, target: Tar
   const metadata = { name, namespace, ...(typeof sent === 'string' ? { resourceVersion: sent } : {}) };
   const given = isRecord(body['spec']) && body['spec']['replicas'] !== undefined;
   const bare = { apiVersion, kind, metadata } as unknown as KubeObject;
-  const config = given ? scaled(target.spec, bare, replicasOf(body, name)) : bare;
+  const config = given ? viewOf(target.spec).write(bare, replicasOf(body, name)) : bare;
   return applied(context, target, config, options, 'scale');
 }
 
@@ -103,14 +91,15 @@ function replicasOf(wanted: Record<string, unknown>, name: string): number {
   return replicas;
 }
 
+function viewOf(kind: KindSpec): ScaleView {
+  const view = scaleViewOf(kind);
+  if (view === undefined) throw methodNotAllowed();
+  return view;
+}
+
 function scaleOf(kind: KindSpec, object: KubeObject): object {
-  const { spec, status, metadata } = object as Scalable;
-  const { replicas, current, selector } = kind.scale?.read(object) ?? {
-    replicas: spec.replicas ?? 0,
-    current: status?.replicas ?? 0,
-    selector: selectorText(spec.selector),
-  };
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = metadata;
+  const { replicas, current, selector } = viewOf(kind).read(object);
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
@@ -118,15 +107,4 @@ function scaleOf(kind: KindSpec, object: KubeObject): object {
     spec: { replicas },
     status: { replicas: current, selector },
   };
-}
-
-/** A selector as text, `a=b,c in (d,e)`; empty when there is none. Pure. */
-export function selectorText(selector: LabelSelector | undefined): string {
-  const equal = Object.entries(selector?.matchLabels ?? {}).map(([key, value]) => `${key}=${value}`);
-  const sets = (selector?.matchExpressions ?? []).map(({ key, operator, values }) => {
-    if (operator === 'Exists') return key;
-    if (operator === 'DoesNotExist') return `!${key}`;
-    return `${key} ${operator === 'In' ? 'in' : 'notin'} (${(values ?? []).toSorted().join(',')})`;
-  });
-  return [...equal.toSorted(), ...sets.toSorted()].join(',');
 }

@@ -1,4 +1,5 @@
 import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
+import { scaleViewOf } from '../../protocol/kinds/scale-view.ts';
 
 /** Group, version and kind of what a path takes or gives. */
 export interface GroupVersionKind {
@@ -28,8 +29,6 @@ export interface ServedResource extends GroupVersionKind {
 const ORDINARY = ['create', 'delete', 'deletecollection', 'get', 'list', 'patch', 'update', 'watch'];
 const PART = ['get', 'patch', 'update'];
 const SCALE: GroupVersionKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
-/** Kinds with a `/scale`; a kind of a later version that has replicas is added here. */
-const SCALABLE = new Set(['Deployment', 'ReplicaSet', 'ReplicationController', 'StatefulSet']);
 
 const core = (kind: string): GroupVersionKind => ({ group: '', version: 'v1', kind });
 const proxied = (kind: string): Subresource => ({
@@ -76,7 +75,7 @@ const OWN_SUBRESOURCES: ReadonlyMap<string, readonly Subresource[]> = new Map([
 
 /** True when the kind has a `/scale`. */
 export function isScalable(spec: Pick<KindSpec, 'id' | 'kind' | 'scale'>): boolean {
-  return spec.scale !== undefined || SCALABLE.has(idOf(spec));
+  return scaleViewOf(spec) !== undefined;
 }
 
 /** A stored kind as discovery lists it. */

@@ -12,7 +12,8 @@ import {
 } from '../../protocol/taints.ts';
 import { CONTROLLER_REVISION_HASH } from './controller-revisions.ts';
 import { nodeMatch } from './filters/node-match.ts';
-import { nodeState, podToPlace } from './node-state.ts';
+import { emptyNode, nodeTraits } from './node-state.ts';
+import { podToPlace } from './pod-to-place.ts';
 
 const TAINT_NETWORK_UNAVAILABLE = 'node.kubernetes.io/network-unavailable';
 
@@ -76,7 +77,7 @@ export function nodeJudge(set: DaemonSet): (node: Node) => NodeVerdict {
   const tolerations = daemonTolerations(spec);
   const blank = { name: '', uid: '', resourceVersion: '', creationTimestamp: '' };
   const pod = podToPlace({ apiVersion: 'v1', kind: 'Pod', metadata: blank, spec });
-  const empty = nodeState({ apiVersion: 'v1', kind: 'Node', metadata: blank, spec: {} }, []);
+  const empty = emptyNode(nodeTraits({ apiVersion: 'v1', kind: 'Node', metadata: blank, spec: {} }));
   return ({ metadata: { name, labels = {} }, spec: { taints } }) => {
     if (spec.nodeName !== undefined && spec.nodeName !== '' && spec.nodeName !== name) return 'leave';
     if (nodeMatch(pod, { ...empty, name, labels }).length > 0) return 'leave';

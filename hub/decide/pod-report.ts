@@ -24,14 +24,17 @@ export function judgePodReport(node: string, report: PodReport, pod: Pod | undef
   return sameJson(status, pod.status ?? {}) ? { do: 'nothing' } : { do: 'write', status };
 }
 
-/** The device's status verbatim, but for what it does not write: PodScheduled and the quality-of-service class. */
+/** Conditions that the hub writes: a device that reports them only repeats what it was sent once. */
+const OF_THE_HUB: readonly string[] = ['PodScheduled', 'DisruptionTarget'];
+
+/** The device's status verbatim, but for what it does not write: conditions of the hub and the quality-of-service class. */
 function mergeStatus(before: PodStatus | undefined, reported: PodStatus): PodStatus {
-  const scheduled = before?.conditions?.filter((c) => c.type === 'PodScheduled') ?? [];
-  const own = (reported.conditions ?? []).filter((c) => c.type !== 'PodScheduled');
+  const ofHub = before?.conditions?.filter((c) => OF_THE_HUB.includes(c.type)) ?? [];
+  const own = (reported.conditions ?? []).filter((c) => !OF_THE_HUB.includes(c.type));
   const qosClass = before?.qosClass ?? reported.qosClass;
   return {
     ...reported,
-    conditions: [...own, ...scheduled],
+    conditions: [...own, ...ofHub],
     ...(qosClass === undefined ? {} : { qosClass }),
   };
 }

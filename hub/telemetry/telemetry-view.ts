@@ -38,6 +38,7 @@ export class TelemetryView {
   readonly #nodes = new Map<string, NodeTelemetry>();
   readonly #pods = new Map<string, Map<string, PodTelemetry>>();
   readonly #listeners = new Set<(node: string) => void>();
+  readonly #podListeners = new Set<(node: string) => void>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -73,6 +74,7 @@ export class TelemetryView {
       // Placement looks at the memory really used, too.
       spoken.memoryUsedBytes !== before.sample.memoryUsedBytes;
     if (moved || !wasFresh) for (const listener of this.#listeners) listener(node);
+    if (sample?.pods !== undefined || !wasFresh) for (const listener of this.#podListeners) listener(node);
   }
 
   /** What is known of the node, fresh or not; undefined when it never said anything. */
@@ -114,6 +116,12 @@ export class TelemetryView {
   subscribe(listener: (node: string) => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
+  }
+
+  /** Calls `listener` with the node's name when the use of a pod of it was told, or it came back. Returns the way to stop. */
+  subscribePods(listener: (node: string) => void): () => void {
+    this.#podListeners.add(listener);
+    return () => void this.#podListeners.delete(listener);
   }
 
   #acceptPods(

@@ -1,5 +1,6 @@
 import { ageColumn, integer, nameColumn, text } from '../print/cells.ts';
-import { at, invalidValue, notSupported, required, unless } from '../validate/field-errors.ts';
+import { metricErrors, rulesErrors } from '../validate/autoscaling.ts';
+import { at, invalidValue, required, unless } from '../validate/field-errors.ts';
 import type {
   HorizontalPodAutoscaler,
   MetricSpec,
@@ -11,7 +12,6 @@ import { defineKind } from './define-kind.ts';
 import type { FieldError } from './kind.ts';
 import type { Loose } from './loose.ts';
 
-const TYPES = ['ContainerResource', 'External', 'Object', 'Pods', 'Resource'];
 const DEFAULT_CPU_PERCENT = 80;
 
 function setDefaults(hpa: Loose<HorizontalPodAutoscaler>): void {
@@ -60,60 +60,56 @@ function validate({ spec = {} }: Loose<HorizontalPodAutoscaler>): FieldError[] {
     ...unless(!!scaleTargetRef.kind, () => required('spec.scaleTargetRef.kind')),
     ...unless(!!scaleTargetRef.name, () => required('spec.scaleTargetRef.name')),
     ...(spec.metrics ?? []).flatMap((metric, i) => metricErrors(metric, at('spec.metrics', i))),
+    ...rulesErrors(spec.behavior?.scaleUp, 'spec.behavior.scaleUp'),
+    ...rulesErrors(spec.behavior?.scaleDown, 'spec.behavior.scaleDown'),
   ];
 }
 
-type Source = 'resource' | 'containerResource' | 'pods' | 'object' | 'external';
+const UNKNOWN = '<unknown>';
 
-/** The member that holds a metric of this type. */
-const memberOf = (type: string): Source => `${type.slice(0, 1).toLowerCase()}${type.slice(1)}` as Source;
-
-function metricErrors(metric: Loose<MetricSpec>, path: string): FieldError[] {
-  const type = metric.type ?? '';
-  if (type === '') return [required(`${path}.type`, 'must specify a metric source type')];
-  if (!TYPES.includes(type)) return [notSupported(`${path}.type`, type, TYPES)];
-  const member = memberOf(type);
-  const source = metric[member];
-  if (source === undefined)
-    return [required(`${path}.${member}`, 'must populate information for the given metric source')];
-  const name = 'metric' in source ? source.metric?.name : 'name' in source ? source.name : undefined;
-  const nameField = type.endsWith('Resource') ? 'name' : 'metric.name';
-  return [
-    ...unless(!!name, () => required(`${path}.${member}.${nameField}`, 'must specify a resource name')),
-    ...targetErrors(source.target ?? {}, `${path}.${member}.target`),
-  ];
+/** A share or an average per pod, with what it is of. */
+function resourceText(
+  name: string | undefined,
+  wanted: Loose<MetricTarget> | undefined,
+  now: Loose<MetricTarget> | undefined,
+): string {
+  if (wanted?.averageValue !== undefined)
+    return `${name ?? ''}: ${now?.averageValue ?? UNKNOWN}/${wanted.averageValue}`;
+  const share = wanted?.averageUtilization;
+  const present = now?.averageUtilization;
+  return `${name ?? ''}: ${present === undefined ? UNKNOWN : `${present}%`}/${share === undefined ? '<auto>' : `${share}%`}`;
 }
 
-function targetErrors(target: Loose<MetricTarget>, path: string): FieldError[] {
-  const { type = '', averageUtilization } = target;
-  const types = ['Utilization', 'Value', 'AverageValue'];
-  if (type === '') return [required(`${path}.type`, 'must specify a metric target type')];
-  if (!types.includes(type))
-    return [invalidValue(`${path}.type`, type, 'must be either Utilization, Value, or AverageValue')];
-  return unless(averageUtilization === undefined || averageUtilization >= 1, () =>
-    invalidValue(`${path}.averageUtilization`, averageUtilization, 'must be greater than 0'),
-  );
-}
-
-function amountText(amount: Loose<MetricTarget> | undefined): string {
-  if (amount?.averageUtilization !== undefined) return `${amount.averageUtilization}%`;
-  const text = amount?.averageValue ?? amount?.value ?? '<unknown>';
-  return amount?.averageValue !== undefined ? `${text} (avg)` : text;
+/** An amount of its own, or an average over the pods. */
+function amountText(
+  wanted: Loose<MetricTarget> | undefined,
+  now: Loose<MetricTarget> | undefined,
+  isPerPod: boolean,
+): string {
+  if (wanted?.averageValue === undefined) return `${now?.value ?? UNKNOWN}/${wanted?.value ?? ''}`;
+  return `${now?.averageValue ?? UNKNOWN}/${wanted.averageValue}${isPerPod ? '' : ' (avg)'}`;
 }
 
 function targetText(metric: Loose<MetricSpec>, status: Loose<MetricStatus> | undefined): string {
-  const member = memberOf(metric.type ?? 'Resource');
-  const source = metric[member];
-  const current = status?.[member]?.current;
-  // A share of a request is shown as a share; the measured amount beside it is not.
-  const wanted = source?.target;
-  const now =
-    wanted?.averageUtilization !== undefined && current !== undefined
-      ? amountText({ averageUtilization: current.averageUtilization })
-      : amountText(current);
-  const pair = `${now}/${amountText(wanted)}`;
-  if (member === 'resource') return `${metric.resource?.name ?? ''}: ${pair}`;
-  return member === 'containerResource' ? `${metric.containerResource?.name ?? ''}: ${pair}` : pair;
+  const { resource, containerResource, pods, object, external } = metric;
+  switch (metric.type) {
+    case 'Resource':
+      return resourceText(resource?.name, resource?.target, status?.resource?.current);
+    case 'ContainerResource':
+      return resourceText(
+        containerResource?.name,
+        containerResource?.target,
+        status?.containerResource?.current,
+      );
+    case 'Pods':
+      return amountText(pods?.target, status?.pods?.current, true);
+    case 'Object':
+      return amountText(object?.target, status?.object?.current, false);
+    case 'External':
+      return amountText(external?.target, status?.external?.current, false);
+    default:
+      return '<unknown type>';
+  }
 }
 
 /** Present and desired amounts of the first metrics: `cpu: 12%/50%`. */

@@ -8,6 +8,9 @@ import type { KubeObject } from './meta.ts';
 /** Where version 1 keeps what it has no fields for. The values are JSON of version 2. */
 const METRICS = 'autoscaling.alpha.kubernetes.io/metrics';
 const BEHAVIOR = 'autoscaling.alpha.kubernetes.io/behavior';
+/** The same for its status. */
+const CONDITIONS = 'autoscaling.alpha.kubernetes.io/conditions';
+const CURRENT = 'autoscaling.alpha.kubernetes.io/current-metrics';
 
 const cpuOf = (metric: Loose<MetricSpec>): number | undefined =>
   metric.type === 'Resource' && metric.resource?.name === 'cpu'
@@ -26,7 +29,13 @@ function parsed(text: string | undefined): unknown {
 /** autoscaling/v1 to v2. Annotations of its own making become fields again. */
 export function hpaToV2(object: KubeObject): KubeObject {
   const v1 = object as Loose<HorizontalPodAutoscalerV1>;
-  const { [METRICS]: metrics, [BEHAVIOR]: behavior, ...annotations } = v1.metadata?.annotations ?? {};
+  const {
+    [METRICS]: metrics,
+    [BEHAVIOR]: behavior,
+    [CONDITIONS]: conditions,
+    [CURRENT]: currentMetrics,
+    ...annotations
+  } = v1.metadata?.annotations ?? {};
   const { targetCPUUtilizationPercentage: cpu, ...spec } = v1.spec ?? {};
   const { currentCPUUtilizationPercentage: current, ...status } = v1.status ?? {};
   const others = parsed(metrics);
@@ -48,9 +57,20 @@ export function hpaToV2(object: KubeObject): KubeObject {
     ...(v1.status === undefined
       ? {}
       : {
-          status: { ...status, ...(current === undefined ? {} : { currentMetrics: [cpuStatus(current)] }) },
+          status: {
+            ...status,
+            ...listOf('currentMetrics', currentMetrics, current === undefined ? [] : [cpuStatus(current)]),
+            ...listOf('conditions', conditions, []),
+          },
         }),
   } as KubeObject;
+}
+
+/** The list that an annotation holds, or the other one; nothing when both are empty. */
+function listOf(name: string, text: string | undefined, other: readonly object[]): object {
+  const given = parsed(text);
+  const list = Array.isArray(given) ? given.filter(isRecord) : other;
+  return list.length === 0 ? {} : { [name]: list };
 }
 
 const cpuMetric = (averageUtilization: number): MetricSpec => ({
@@ -66,7 +86,7 @@ const cpuStatus = (averageUtilization: number): object => ({
 export function hpaToV1(object: KubeObject): KubeObject {
   const v2 = object as Loose<HorizontalPodAutoscaler>;
   const { metrics = [], behavior, ...spec } = v2.spec ?? {};
-  const { currentMetrics = [], conditions: _conditions, ...status } = v2.status ?? {};
+  const { currentMetrics = [], conditions = [], ...status } = v2.status ?? {};
   const at = metrics.findIndex((m) => cpuOf(m) !== undefined);
   const cpu = at < 0 ? undefined : cpuOf(metrics[at] ?? {});
   const others = metrics.filter((_, i) => i !== at);
@@ -75,6 +95,8 @@ export function hpaToV1(object: KubeObject): KubeObject {
     ...object.metadata.annotations,
     ...(others.length === 0 ? {} : { [METRICS]: JSON.stringify(others) }),
     ...(behavior === undefined ? {} : { [BEHAVIOR]: JSON.stringify(behavior) }),
+    ...(conditions.length === 0 ? {} : { [CONDITIONS]: JSON.stringify(conditions) }),
+    ...(currentMetrics.length === 0 ? {} : { [CURRENT]: JSON.stringify(currentMetrics) }),
   };
   return {
     ...object,

@@ -4,6 +4,7 @@ import type { CodecPort, OpenApiPort, StorePort } from '../../hub/api/ports.ts';
 import type { ClusterView } from '../../hub/cluster.ts';
 import { CustomResources } from '../../hub/controllers/custom-resources.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
+import type { LoopDeps } from '../../hub/loop.ts';
 import { applyJsonPatch } from '../../hub/patch/json-patch.ts';
 import { decodeProtobuf } from '../../hub/protobuf/decode.ts';
 import { OpenApiStore } from '../../hub/schema/openapi-store.ts';
@@ -17,6 +18,8 @@ import type { KubeObject } from '../../protocol/kinds/meta.ts';
 
 export interface TestStore {
   readonly port: StorePort;
+  /** What a controller of the hub is built from, for tests that need one. */
+  readonly deps: LoopDeps;
   readonly codec: CodecPort;
   readonly openApi: OpenApiPort;
   /** Kinds of custom resource definitions. */
@@ -34,7 +37,8 @@ export async function openTestStore(dir: string, log: Logger): Promise<TestStore
   const store = await Store.open({ kinds, map, entries, clock: systemClock, log });
   const view: ClusterView = store;
   const events = new EventRecorder({ client: store, clock: systemClock, log, component: 'test' });
-  const custom = new CustomResources({ view, client: store, clock: systemClock, log, events }, store, kinds);
+  const deps: LoopDeps = { view, client: store, clock: systemClock, log, events };
+  const custom = new CustomResources(deps, store, kinds);
   custom.start(new AbortController().signal);
   let served: readonly KindSpec[] = [];
   let all: readonly KindSpec[] = kinds;
@@ -57,6 +61,7 @@ export async function openTestStore(dir: string, log: Logger): Promise<TestStore
   };
   return {
     port: store,
+    deps,
     watchers: () => watchers,
     codec: { decodeProtobuf, applyJsonPatch },
     openApi: new OpenApiStore(allKinds, join(dir, 'schema')),

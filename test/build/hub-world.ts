@@ -1,18 +1,21 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Autoscaler } from '../../hub/controllers/autoscaler.ts';
 import { CustomResources } from '../../hub/controllers/custom-resources.ts';
 import { DaemonSetController } from '../../hub/controllers/daemon-set.ts';
 import { DeploymentController } from '../../hub/controllers/deployment.ts';
+import { DisruptionController } from '../../hub/controllers/disruption.ts';
 import { GarbageController } from '../../hub/controllers/garbage.ts';
 import { NamespaceController } from '../../hub/controllers/namespace.ts';
 import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
+import { ScaleTargets } from '../../hub/controllers/scale-targets.ts';
 import { admitPod } from '../../hub/decide/admit-pod.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
-import { liveSource } from '../../hub/live-source.ts';
+import { liveSource, usageSource } from '../../hub/live-source.ts';
 import type { LoopDeps } from '../../hub/loop.ts';
 import { Scheduler, type SchedulerPorts } from '../../hub/scheduler/scheduler.ts';
 import { Store } from '../../hub/store/store.ts';
@@ -68,12 +71,15 @@ export class HubWorld {
       newStreamId: () => `stream-${Math.random()}`,
     });
     const custom = new CustomResources(deps, store, kinds);
+    const scales = new ScaleTargets(deps, () => [...kinds, ...custom.served()]);
     this.#loops = [
       custom,
       this.fleet,
       new NamespaceController(deps, 'CA', () => custom.stored()),
       new DeploymentController(deps),
       new DaemonSetController(deps),
+      new DisruptionController(deps, scales),
+      new Autoscaler(deps, scales, usageSource(this.telemetry)),
       new ReplicaSetController(deps),
       new NodeLifecycleController(deps, this.liveness),
       new GarbageController(deps, { customKinds: () => custom.stored() }),

@@ -1,5 +1,5 @@
 /** The lab of scripts/lab as end-to-end tests use it: real hosts, real engines, the real kubectl. */
-import { execFile } from 'node:child_process';
+import { type ChildProcessWithoutNullStreams, execFile, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 
@@ -141,6 +141,16 @@ export class Lab {
   /** A command inside a host. */
   exec(node: string, ...command: string[]): Promise<string> {
     return this.run('exec', node, '--', ...command);
+  }
+
+  /** A command that goes on beside the test; the caller ends it. */
+  stream(file: string, ...args: string[]): ChildProcessWithoutNullStreams {
+    return spawn(file, args, { env: { ...process.env, ...this.#env }, stdio: 'pipe' });
+  }
+
+  /** The same inside a host. */
+  streamIn(node: string, ...command: string[]): ChildProcessWithoutNullStreams {
+    return this.stream(script, 'exec', node, '--', ...command);
   }
 
   /** Pids on this machine of a host's own programs, e.g. { init, dockerd, containerd, agent }, or of the hub. */

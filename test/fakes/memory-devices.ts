@@ -9,6 +9,7 @@ import type {
   EventReport,
   Item,
   NodeFacts,
+  PodUsage,
   Report,
   Telemetry,
 } from '../../protocol/wire/messages.ts';
@@ -75,6 +76,8 @@ export class MemoryDevice {
   gen = 0;
   /** Busy share of its CPU, 0..1. */
   cpuRatio = 0.05;
+  /** Use of the pods it runs, by uid; undefined tells nothing of pods. */
+  useOf: ((uid: string) => PodUsage) | undefined;
   onFrame: ((stream: string, frame: Uint8Array) => void) | undefined;
   refusals = 0;
   acks: { boot: string; seq: number }[] = [];
@@ -269,6 +272,7 @@ export class MemoryDevice {
     const time = new Date(this.#clock.nowMs()).toISOString();
     this.running.set(uid, {
       phase: 'Running',
+      startTime: time,
       podIP: `10.42.0.${this.starts}`,
       conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: time }],
       containerStatuses: pod.spec.containers.map((c) => ({
@@ -297,12 +301,18 @@ export class MemoryDevice {
 
   #heartbeat(): void {
     if (!this.#online) return;
+    const { useOf } = this;
     this.#link.heartbeat(this.name, {
       windowMs: HEARTBEAT_MS,
       cpuRatio: this.cpuRatio,
       memoryUsedBytes: 200 * 2 ** 20,
       memoryTotalBytes: this.#facts.memoryBytes,
       diskRatio: 0.2,
+      ...(useOf === undefined
+        ? {}
+        : {
+            pods: Object.fromEntries([...this.running.keys()].map((uid) => [uid.slice(0, 8), useOf(uid)])),
+          }),
     });
     this.#beat = this.#clock.after(HEARTBEAT_MS, () => this.#heartbeat());
   }

@@ -81,6 +81,14 @@ spec('decideTelemetry', (it) => {
     assert.equal(sent.get(60)?.pods, pods);
   });
 
+  it('tells small changes of pods with the keep-alive, so that what autoscalers know is never off for long', () => {
+    const pods = { aaaaaaaa: use(100, 50), bbbbbbbb: use(3, 5) };
+    const drifted = { aaaaaaaa: use(118, 50), bbbbbbbb: use(5, 5) };
+    const sent = feed(sample({ pods }), ...Array.from({ length: 8 }, () => sample({ pods: drifted })));
+    assert.equal([...sent.keys()], [0, 6]);
+    assert.equal(Object.keys(sent.get(6)?.pods ?? {}), ['aaaaaaaa']);
+  });
+
   it('follows a lasting load within three samples, and a saw-tooth hardly', () => {
     const steady = feed(sample(), ...[1, 1, 1].map((cpuRatio) => sample({ cpuRatio })));
     assert.ok((steady.get(2)?.cpuRatio ?? steady.get(3)?.cpuRatio ?? 0) > 0.8);

@@ -1,8 +1,8 @@
 import * as assert from 'uvu/assert';
-import { selectorText } from '../../../../hub/api/scale.ts';
+import { selectorQuery } from '../../../../protocol/kinds/scale-view.ts';
 import { spec } from '../../../spec.ts';
 
-spec('selectorText', (it) => {
+spec('selectorQuery', (it) => {
   it('writes labels, then expressions, each in order', () => {
     const selector = {
       matchLabels: { b: '2', a: '1' },
@@ -13,8 +13,8 @@ spec('selectorText', (it) => {
         { key: 'n', operator: 'NotIn' as const, values: ['z'] },
       ],
     };
-    assert.is(selectorText(selector), 'a=1,b=2,!d,c in (x,y),e,n notin (z)');
+    assert.is(selectorQuery(selector), 'a=1,b=2,!d,c in (x,y),e,n notin (z)');
   });
 
-  it('is empty without a selector', () => assert.is(selectorText(undefined), ''));
+  it('is empty without a selector', () => assert.is(selectorQuery(undefined), ''));
 });
