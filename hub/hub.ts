@@ -21,12 +21,13 @@ import { DisruptionController } from './controllers/disruption.ts';
 import { GarbageController } from './controllers/garbage.ts';
 import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
+import { Rebalancer } from './controllers/rebalancer.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
 import { ScaleTargets } from './controllers/scale-targets.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Liveness } from './fleet/liveness.ts';
-import { liveSource, telemetryPort, usageSource } from './live-source.ts';
+import { liveSource, podUse, telemetryPort, usageSource } from './live-source.ts';
 import type { Loop, LoopDeps } from './loop.ts';
 import { refusedMetrics, storeMetrics } from './metrics.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
@@ -122,6 +123,8 @@ export class Hub {
     const custom = new CustomResources(deps, store, kinds);
     const servedKinds = allKinds(() => custom.served());
     const scales = new ScaleTargets(deps, servedKinds);
+    const live = liveSource(telemetry);
+    const scheduler = new Scheduler(deps, live);
     this.#run([
       custom,
       new NamespaceController(deps, authority.caPem, () => custom.stored()),
@@ -133,7 +136,8 @@ export class Hub {
       new DisruptionController(deps, scales),
       new Autoscaler(deps, scales, usageSource(telemetry)),
       ...people.loops(deps),
-      new Scheduler(deps, liveSource(telemetry)),
+      scheduler,
+      new Rebalancer(deps, { live, useOf: podUse(telemetry), preview: scheduler.preview }),
       fleet,
     ]);
 

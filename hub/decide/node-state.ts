@@ -3,6 +3,7 @@ import { bytesOf, cpuMilli } from '../../protocol/quantity.ts';
 import { imageKey } from './image-name.ts';
 import type { Amounts } from './pod-facts.ts';
 import type { LiveUse, PodToPlace } from './pod-to-place.ts';
+import { priceOf } from './scores/price.ts';
 
 /** What a fresh telemetry sample says of a node; shares 0..1. */
 export interface LiveState {
@@ -27,6 +28,8 @@ export interface NodeTraits {
   readonly cpuCapacityMilli: number;
   /** Bytes of the images the node has, by full name; 0 when it does not say how large. */
   readonly images: ReadonlyMap<string, number>;
+  /** What its label says that it costs; undefined without a price that can be read. */
+  readonly price?: number | undefined;
 }
 
 /** A node as placement looks at it: what its object says, and the sums over the pods that are or will be on it. */
@@ -66,6 +69,7 @@ export function nodeTraits({ metadata, spec, status }: Node): NodeTraits {
     allocatable: amountsOf(status?.allocatable ?? status?.capacity),
     cpuCapacityMilli: cpuMilli(status?.capacity?.['cpu'] ?? status?.allocatable?.['cpu']),
     images: imageSizes(status?.images),
+    price: priceOf(metadata.labels ?? {}),
   };
 }
 

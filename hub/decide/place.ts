@@ -16,6 +16,7 @@ import type { PodToPlace } from './pod-to-place.ts';
 import type { PodsOnNodes, SlotFilter } from './pods-on-nodes.ts';
 import { ownerSpread } from './scores/owner-spread.ts';
 import { type Feasible, type GroupScore, neighbours, softSpread } from './scores/pod-rules.ts';
+import { cheapness } from './scores/price.ts';
 import { type Topology, ZONE_KEY } from './topology.ts';
 
 /** Why one node was refused. */
@@ -62,7 +63,14 @@ export interface NodeSlots {
 const NEIGHBOURS_WEIGHT = 25;
 const SOFT_SPREAD_WEIGHT = 25;
 const OWNER_SPREAD_WEIGHT = 10;
-const TOTAL_WEIGHT = NODE_WEIGHT + NEIGHBOURS_WEIGHT + SOFT_SPREAD_WEIGHT + OWNER_SPREAD_WEIGHT;
+/**
+ * A free node beside the dearest weighs as much as 15 percent of CPU above half load: price decides between nodes that are about
+ * equally busy, and nothing else: beyond that the less busy one is taken, whatever it costs.
+ */
+const PRICE_WEIGHT = 20;
+/** What the weighted scores of a node are divided by to be 0..100. */
+export const TOTAL_WEIGHT =
+  NODE_WEIGHT + NEIGHBOURS_WEIGHT + SOFT_SPREAD_WEIGHT + OWNER_SPREAD_WEIGHT + PRICE_WEIGHT;
 
 /**
  * Chooses the node for a pod that has no rules about other pods: those that every filter lets pass, of them those with live CPU
@@ -158,24 +166,39 @@ function best(
   feasible: Feasible,
 ): { slot: number; score: number } {
   const { scores } = candidates;
-  const near = rules.neighbours?.(feasible);
-  const even = rules.softSpread?.(feasible);
-  const spread = ownerSpread(candidates, rules.zones, feasible);
+  const group = groupMerits(candidates, rules, feasible);
   let slot = -1;
   let top = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < feasible.count; i++) {
     const next = feasible.slots[i] ?? 0;
-    const sum =
-      (scores[next] ?? 0) +
-      NEIGHBOURS_WEIGHT * (near?.[next] ?? 100) +
-      SOFT_SPREAD_WEIGHT * (even?.[next] ?? 100) +
-      OWNER_SPREAD_WEIGHT * spread(next);
+    const sum = (scores[next] ?? 0) + group.rules(next) + group.price(next);
     if (sum > top || (sum === top && (ranks[next] ?? 0) < (ranks[slot] ?? 0))) {
       slot = next;
       top = sum;
     }
   }
   return { slot, score: top / TOTAL_WEIGHT };
+}
+
+/** Weighted scores of feasible slots in relation to one another. */
+export interface GroupMerits {
+  readonly rules: (slot: number) => number;
+  readonly price: (slot: number) => number;
+}
+
+/** What the nodes are for the pod beside one another: pods near it, spread, price. */
+export function groupMerits(candidates: Candidates, rules: PodRules, feasible: Feasible): GroupMerits {
+  const near = rules.neighbours?.(feasible);
+  const even = rules.softSpread?.(feasible);
+  const spread = ownerSpread(candidates, rules.zones, feasible);
+  const cheap = cheapness(candidates, feasible);
+  return {
+    rules: (slot) =>
+      NEIGHBOURS_WEIGHT * (near?.[slot] ?? 100) +
+      SOFT_SPREAD_WEIGHT * (even?.[slot] ?? 100) +
+      OWNER_SPREAD_WEIGHT * spread(slot),
+    price: (slot) => PRICE_WEIGHT * cheap(slot),
+  };
 }
 
 function allRefusals(

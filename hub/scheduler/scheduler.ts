@@ -9,11 +9,13 @@ import { refusalSummary, refusalText, withPreemption } from '../decide/placement
 import { isTerminal } from '../decide/pod-facts.ts';
 import { type PodToPlace, podClassOf, podToPlace } from '../decide/pod-to-place.ts';
 import { type Blockers, blockersOf, couldHelp, type Relief } from '../decide/retry-hints.ts';
+import { PRICE_LABEL } from '../decide/scores/price.ts';
 import { isApiError, keyOf, type Loop, type LoopDeps } from '../loop.ts';
 import { ClusterState, type ReadLive } from './cluster-state.ts';
 import { Nominations } from './nominations.ts';
 import { Placer } from './placer.ts';
 import { Preemptor } from './preemptor.ts';
+import { Preview } from './preview.ts';
 import { SchedulerWrites } from './scheduler-writes.ts';
 import { SchedulingQueue, type Waiting } from './scheduling-queue.ts';
 import { anyVolume, type VolumeBinder } from './volume-binder.ts';
@@ -46,6 +48,8 @@ const VOLUME_KINDS: readonly string[] = ['PersistentVolumeClaim', 'PersistentVol
  * decision is taken; a pod that fits nowhere is not tried again before something changes that could help it.
  */
 export class Scheduler implements Loop {
+  /** Where pods that have a node would go today. */
+  readonly preview: Preview;
   readonly #deps: LoopDeps;
   readonly #source: LiveSource;
   readonly #ports: SchedulerPorts;
@@ -69,6 +73,10 @@ export class Scheduler implements Loop {
     this.#state = new ClusterState(deps.view, live.read);
     this.#placer = new Placer(this.#state);
     this.#preemptor = new Preemptor(deps.view, this.#state, this.#placer, ports.mayDisrupt ?? mayDisrupt);
+    this.preview = new Preview(this.#state, this.#placer, (pod) => {
+      const volumes = (ports.volumes ?? anyVolume).allowed(pod);
+      return volumes.ok ? this.#toPlace(pod, volumes.required) : undefined;
+    });
     this.#writes = new SchedulerWrites(this.#deps, ports.volumes ?? anyVolume);
     this.#queue = new SchedulingQueue(deps.clock, () => this.#wake());
   }
@@ -150,6 +158,9 @@ export class Scheduler implements Loop {
     if (type === 'deleted') this.#state.removeNode(name);
     else if (previous !== undefined && sameJson(placementFacts(node), placementFacts(previous))) return;
     else this.#state.setNode(node);
+    // What a node costs keeps no pod away.
+    if (type === 'modified' && previous !== undefined && sameJson(priceless(node), priceless(previous)))
+      return;
     this.#relieve({ what: 'node', node: name });
   }
 
@@ -229,11 +240,7 @@ export class Scheduler implements Loop {
       return;
     }
     const volumes = (this.#ports.volumes ?? anyVolume).allowed(pod);
-    const { architectures } = this.#ports;
-    const wanted = podToPlace(pod, {
-      ...(volumes.ok && { volumeNodes: volumes.required }),
-      ...(architectures !== undefined && { architectures }),
-    });
+    const wanted = this.#toPlace(pod, volumes.ok ? volumes.required : undefined);
     if (!volumes.ok) {
       this.#parkForVolumes(pod, waiting, wanted, volumes.why);
       return;
@@ -245,6 +252,14 @@ export class Scheduler implements Loop {
       this.#placer.place(wanted, promised);
     if (placement.ok) this.#take(pod, waiting, wanted, placement);
     else this.#park(pod, waiting, wanted, placement);
+  }
+
+  #toPlace(pod: Pod, volumeNodes: PodToPlace['volumeNodes'] | undefined): PodToPlace {
+    const { architectures } = this.#ports;
+    return podToPlace(pod, {
+      ...(volumeNodes !== undefined && { volumeNodes }),
+      ...(architectures !== undefined && { architectures }),
+    });
   }
 
   #take(pod: Pod, waiting: Waiting, wanted: PodToPlace, placement: Placed): void {
@@ -326,4 +341,9 @@ function placementFacts(node: Node): unknown {
   const { allocatable, capacity, images, conditions } = node.status ?? {};
   const ready = conditions?.find((c) => c.type === 'Ready')?.status;
   return { labels, taints, unschedulable, allocatable, capacity, images, ready };
+}
+
+function priceless(node: Node): unknown {
+  const { [PRICE_LABEL]: _price, ...labels } = node.metadata.labels ?? {};
+  return placementFacts({ ...node, metadata: { ...node.metadata, labels } });
 }

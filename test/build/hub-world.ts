@@ -9,13 +9,14 @@ import { DisruptionController } from '../../hub/controllers/disruption.ts';
 import { GarbageController } from '../../hub/controllers/garbage.ts';
 import { NamespaceController } from '../../hub/controllers/namespace.ts';
 import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
+import { Rebalancer } from '../../hub/controllers/rebalancer.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
 import { ScaleTargets } from '../../hub/controllers/scale-targets.ts';
 import { admitPod } from '../../hub/decide/admit-pod.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
-import { liveSource, usageSource } from '../../hub/live-source.ts';
+import { liveSource, podUse, usageSource } from '../../hub/live-source.ts';
 import type { LoopDeps } from '../../hub/loop.ts';
 import { Scheduler, type SchedulerPorts } from '../../hub/scheduler/scheduler.ts';
 import { Store } from '../../hub/store/store.ts';
@@ -72,6 +73,8 @@ export class HubWorld {
     });
     const custom = new CustomResources(deps, store, kinds);
     const scales = new ScaleTargets(deps, () => [...kinds, ...custom.served()]);
+    const live = liveSource(this.telemetry);
+    const placing = new Scheduler(deps, live, scheduler);
     this.#loops = [
       custom,
       this.fleet,
@@ -83,7 +86,8 @@ export class HubWorld {
       new ReplicaSetController(deps),
       new NodeLifecycleController(deps, this.liveness),
       new GarbageController(deps, { customKinds: () => custom.stored() }),
-      new Scheduler(deps, liveSource(this.telemetry), scheduler),
+      placing,
+      new Rebalancer(deps, { live, useOf: podUse(this.telemetry), preview: placing.preview }),
     ];
   }
 
