@@ -54,7 +54,7 @@ const STANDING_MS = 3 * 60_000;
 const SHORT_STANDING_MS = 60_000;
 /** How long after a node came or a price changed the reason is taken to be that. */
 const STIRRED_MS = 10 * 60_000;
-/** How long after a move the load of its nodes is not trusted. */
+/** How long after a move the load of its nodes is not trusted: the pod is there, and what it uses is not told yet. */
 const SETTLING_MS = 60_000;
 const LOOK_AGAIN_MS = 60_000;
 
@@ -86,9 +86,9 @@ function maturesAtMs(wish: Wish, round: Round, standing: ReadonlyMap<string, num
   const { nowMs, stirredAtMs = Number.NEGATIVE_INFINITY } = round;
   const isStirred = nowMs - stirredAtMs < STIRRED_MS;
   const sinceMs = standing.get(wish.key) ?? nowMs;
-  if (!wish.byLoad) return sinceMs + (isStirred ? SHORT_STANDING_MS : STANDING_MS);
+  const standsMs = wish.byLoad || isStirred ? SHORT_STANDING_MS : STANDING_MS;
   const movedAtMs = Math.max(round.movedAtMs(wish.from), round.movedAtMs(wish.to));
-  return Math.max(sinceMs + SHORT_STANDING_MS, movedAtMs + SETTLING_MS);
+  return Math.max(sinceMs + standsMs, movedAtMs + SETTLING_MS);
 }
 
 /** Nodes in trouble first, relieved by as few moves as can be; then by what is gained. */

@@ -34,7 +34,7 @@ export type Verdict =
       readonly gain: number;
       /** The load of a long time is the reason, not what objects say. */
       readonly byLoad: boolean;
-      /** Share of its node's CPU or memory, the larger, that the pod takes with it. */
+      /** Share of its node's CPU, or memory where that is scarcer, that the pod takes with it. */
       readonly reliefRatio: number;
     };
 
@@ -122,7 +122,11 @@ function bar({ heldCpuRatio, temperatureCelsius = 0, throttled }: LiveState): nu
   return isHot ? HOT_GAIN : LOAD_GAIN;
 }
 
+/** Share of what the node is short of, memory or else CPU, that the pod takes. */
 function reliefOf({ estimate }: PodToPlace, { cpuCapacityMilli, live }: NodeState): number {
-  const cpu = estimate.cpuMilli / Math.max(1, cpuCapacityMilli);
-  return Math.max(cpu, estimate.memoryBytes / Math.max(1, live?.memoryTotalBytes ?? 1));
+  const { heldCpuRatio = 0, heldMemoryRatio = 0, memoryTotalBytes = 1 } = live ?? {};
+  const isMemory = heldMemoryRatio > Math.max(0.5, heldCpuRatio);
+  return isMemory
+    ? estimate.memoryBytes / Math.max(1, memoryTotalBytes)
+    : estimate.cpuMilli / Math.max(1, cpuCapacityMilli);
 }

@@ -196,6 +196,32 @@ spec('rebalancing', (it) => {
     await second.stop();
   });
 
+  it('stops for a rollout, which keeps to its own bounds', async () => {
+    const world = await HubWorld.start();
+    await world.devices('pi-1');
+    const strategy = { type: 'RollingUpdate' as const, rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } };
+    await willing(world, 'web', 3, { strategy });
+    await pass(world, 4 * MINUTE_MS);
+    await world.devices('pi-2');
+    await world.until(() => events(world, 'Rebalancing').length > 0, 1_000);
+    const seen = watched(world, 'web');
+    await world.store.modify('Deployment', 'default', 'web', (draft) => {
+      draft.spec.template.spec.containers = [{ name: 'main', image: 'busybox:2' }];
+      return true;
+    });
+    const isNew = (pod: Pod): boolean => pod.spec.containers[0]?.image === 'busybox:2';
+    await world.until(
+      () => world.ready('web').filter(isNew).length === 3 && world.pods('web').length === 3,
+      50,
+    );
+    assert.ok(seen.leastReady >= 3, `ready pods went down to ${seen.leastReady}`);
+    // One for the rollout, one for the move that was under way when it began.
+    assert.ok(seen.mostPods <= 5);
+    assert.ok(world.pods('web').every((p) => p.metadata.annotations?.['coxswain.dev/moving'] === undefined));
+    seen.done();
+    await world.stop();
+  });
+
   it('says so when an annotation cannot be read, and treats it as off', async () => {
     const world = await HubWorld.start();
     await world.devices('pi-1');
