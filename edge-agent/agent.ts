@@ -1,31 +1,32 @@
 import { randomBytes } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
-import { arch, cpus, hostname, platform, release } from 'node:os';
+import { arch, hostname, platform, release } from 'node:os';
 import { join } from 'node:path';
 import { sleep, systemClock, type Timer, toTime } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
 import { noteTime } from './cache/floored-clock.ts';
 import type { HeldState } from './decide/desired-step.ts';
+import { deviceCounts } from './decide/devices.ts';
 import { Outbox } from './decide/outbox.ts';
 import { type Profile, withSettings } from './decide/profile.ts';
+import type { Defence } from './defence/defence.ts';
 import { nodeItem, toDesiredState } from './desired-state.ts';
+import { type AgentGround, groundOf } from './ground.ts';
 import { DesiredKeeper } from './link/desired-keeper.ts';
 import { readIdentity } from './link/identity.ts';
 import { Link } from './link/link.ts';
 import { MqttTransport } from './link/mqtt-transport.ts';
 import { Renewer } from './link/renewer.ts';
+import { containerLimits, makeDefence } from './node-defence.ts';
 import type { AgentOptions, Opened } from './open.ts';
 import { PodManager } from './pods/pod-manager.ts';
-import type { Runtime } from './pods/ports.ts';
-import { DockerRuntime } from './runtime/docker.ts';
+import { DeviceWatch } from './sensors/device-watch.ts';
 import { FactsKeeper } from './sensors/facts-keeper.ts';
-import { type Inventory, readInventoryApart } from './sensors/inventory.ts';
-import { MachineFiles } from './sensors/machine-files.ts';
+import type { MachineFiles } from './sensors/machine-files.ts';
 import { readMemory } from './sensors/node-sampler.ts';
 import type { RunningContainer } from './sensors/pod-usage.ts';
 import { Telemeter } from './sensors/telemeter.ts';
-import type { StreamRuntime } from './streams/ports.ts';
 import { StreamServer } from './streams/stream-server.ts';
 
 /** How often the facts are looked at again, at most, in ms; only while a hub listens. */
@@ -38,27 +39,6 @@ const ENGINE_LOOK_MS = 250;
 /** How long the link waits at the start for the engine's first answer, in ms: a restart of the agent is no failure of the engine. */
 const ENGINE_WAIT_MS = 3_000;
 const ENGINE_STEP_MS = 20;
-
-/** What the agent stands on. Simulations hand in boards and engines of their own; everything above them stays the real thing. */
-export interface AgentGround {
-  readonly runtime: Runtime;
-  readonly streams: StreamRuntime;
-  readonly files: MachineFiles;
-  readonly cpuCount: number;
-  readonly takeInventory: () => Promise<Inventory>;
-}
-
-/** This machine and its engine. */
-export function groundOf(options: AgentOptions): AgentGround {
-  const engine = new DockerRuntime({ socketPath: options.dockerSocket, networkName: options.network });
-  return {
-    runtime: engine,
-    streams: engine,
-    files: new MachineFiles(),
-    cpuCount: cpus().length,
-    takeInventory: () => readInventoryApart(options.inventoryCommand),
-  };
-}
 
 /**
  * The agent as a whole, put together from its rooms. Order of a start: cache read, pods started, and only then the link. Stopping or
@@ -76,6 +56,8 @@ export class Agent {
   readonly #pods: PodManager;
   readonly #keeper: DesiredKeeper;
   readonly #telemeter: Telemeter;
+  readonly #devices: DeviceWatch;
+  readonly #defence: Defence;
   readonly #streams: StreamServer;
   readonly #link: Link;
   #profile: Profile;
@@ -94,8 +76,10 @@ export class Agent {
     this.#log = options.log;
     this.#isTold = opened.cache.content === 'held';
     this.#profile = withSettings(opened.profile, nodeItem(opened.cache.held)?.settings);
+    this.#devices = this.#makeDevices();
     this.#facts = this.#makeFacts();
     this.#pods = this.#makePods();
+    this.#defence = this.#makeDefence();
     this.#keeper = this.#makeKeeper();
     this.#telemeter = this.#makeTelemeter();
     this.#streams = new StreamServer({
@@ -121,7 +105,10 @@ export class Agent {
       pods: [...cache.held.items.values()].filter((item) => item.kind === 'pod').length,
     });
     if (this.#isTold) this.#hand(cache.held);
+    this.#devices.start();
     await this.#pods.start(this.#stopping.signal);
+    // From now on the defence looks by itself whenever nobody else does.
+    this.#refreshFacts();
     if (this.#options.offline) return;
     if (!identity.ok) this.#log.error('identity not usable, running what is known', { why: identity.why });
     await this.#engineAnswered();
@@ -135,6 +122,8 @@ export class Agent {
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#watcher?.close();
+    this.#devices.stop();
+    await this.#defence.stop();
     await this.#link.stop();
     await this.#pods.stop();
     await this.#opened.cache.cache.close();
@@ -165,6 +154,42 @@ export class Agent {
       profile: () => this.#profile,
       engine: () => ({ isReady: this.#pods?.engineReady ?? false, version: this.#engineVersion }),
       nowTime: () => toTime(this.#opened.clock.nowMs()),
+      nowMs: () => this.#opened.clock.monotonicMs(),
+      devices: () => deviceCounts(this.#deviceNames(), this.#devices.units),
+      images: () => this.#defence?.imageFacts,
+    });
+  }
+
+  #deviceNames(): string[] {
+    return this.#profile.devices.map((device) => device.name);
+  }
+
+  #makeDevices(): DeviceWatch {
+    return new DeviceWatch({
+      configs: this.#profile.devices,
+      clock: this.#opened.clock,
+      log: this.#log.with({ room: 'sensors' }),
+      onChange: () => {
+        this.#pods.devicesChanged();
+        this.#refreshFacts();
+      },
+    });
+  }
+
+  #makeDefence(): Defence {
+    return makeDefence({
+      clock: this.#opened.clock,
+      log: this.#log,
+      files: this.#files,
+      diskPath: this.#diskPath(),
+      store: this.#ground.images,
+      platform: this.#ground.platform,
+      pods: this.#pods.defence,
+      nodeName: () => this.#nodeName(),
+      profile: () => this.#profile,
+      reading: () => this.#facts.pressure,
+      refresh: () => this.#refreshFacts(),
+      onImagesChanged: () => this.#refreshFacts(),
     });
   }
 
@@ -185,6 +210,7 @@ export class Agent {
           this.#outbox.putEvent(event);
           this.#link.outboxChanged();
         },
+        onImagesTouched: () => this.#defence.engineChanged(),
       },
       node: {
         nodeName: this.#nodeName(),
@@ -193,7 +219,10 @@ export class Agent {
         cpuMilli: this.#ground.cpuCount * 1000,
         memoryBytes: readMemory(this.#files).totalBytes,
         network: { name: options.network, bridge: options.bridge, masquerade: true },
+        containerLimits: () => containerLimits(this.#profile),
+        platform: () => this.#ground.platform,
       },
+      devices: () => ({ names: this.#deviceNames(), units: this.#devices.units }),
       dataDir: options.dataDir,
       runDir: options.runDir,
       concurrency: STARTS_AT_ONCE,
@@ -291,7 +320,7 @@ export class Agent {
 
   #sample(): Uint8Array | undefined {
     const nowMs = systemClock.monotonicMs();
-    if (nowMs - this.#factsMs >= FACTS_MS) this.#refreshFacts();
+    if (nowMs - this.#factsMs >= Math.min(FACTS_MS, this.#profile.sampleMs)) this.#refreshFacts();
     return this.#telemeter.take(nowMs);
   }
 
@@ -301,6 +330,7 @@ export class Agent {
     if (!this.#pods.engineReady) this.#engineVersion = '';
     if (this.#facts.refresh()) this.#link.factsChanged();
     if (!this.#pods.engineReady) this.#lookAgain();
+    this.#defence.look();
   }
 
   /** While the engine is away the node takes no pods: the hub shall hear at once that it is back. */

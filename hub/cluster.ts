@@ -22,7 +22,7 @@ export interface ClusterView {
   byUid<K extends KindName>(kind: K, uid: string): KindMap[K] | undefined;
   /** All objects of a kind, of one namespace when given; ordered by namespace and name. */
   list<K extends KindName>(kind: K, namespace?: string): readonly KindMap[K][];
-  /** Objects whose controller owner reference has this uid. */
+  /** Objects whose controller owner reference has this uid; those without controller, of all namespaces, when it is empty. */
   ownedBy<K extends KindName>(kind: K, ownerUid: string): readonly KindMap[K][];
   podsOnNode(nodeName: string): readonly KindMap['Pod'][];
   /** Calls `listener` for each change once it is durable and visible, in order. Returns the way to stop. */

@@ -13,16 +13,21 @@ import type { BrokerAddress } from './broker/device-link.ts';
 import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
+import { MinuteAlarm } from './controllers/alarm.ts';
 import { Autoscaler } from './controllers/autoscaler.ts';
+import { CronJobController } from './controllers/cron-job.ts';
 import { CustomResources } from './controllers/custom-resources.ts';
 import { DaemonSetController } from './controllers/daemon-set.ts';
 import { DeploymentController } from './controllers/deployment.ts';
 import { DisruptionController } from './controllers/disruption.ts';
 import { GarbageController } from './controllers/garbage.ts';
+import { JobController } from './controllers/job.ts';
 import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
+import { PriorityClassController } from './controllers/priority-classes.ts';
 import { Rebalancer } from './controllers/rebalancer.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
+import { ResourceQuotaController } from './controllers/resource-quota.ts';
 import { ScaleTargets } from './controllers/scale-targets.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
@@ -133,6 +138,13 @@ export class Hub {
       new ReplicaSetController(deps),
       new DeploymentController(deps),
       new DaemonSetController(deps),
+      new JobController(deps),
+      new CronJobController(deps, new MinuteAlarm(clock)),
+      new PriorityClassController(deps),
+      new ResourceQuotaController(
+        deps,
+        allKinds(() => custom.stored()),
+      ),
       new DisruptionController(deps, scales),
       new Autoscaler(deps, scales, usageSource(telemetry)),
       ...people.loops(deps),

@@ -3,14 +3,11 @@ import type { Clock } from '../kit/clock.ts';
 import { DirectoryLock } from '../kit/directory-lock.ts';
 import { DurableMap } from '../kit/durable-map.ts';
 import type { Logger } from '../kit/logger.ts';
-import type { Namespace } from '../protocol/kinds/core.ts';
 import { kinds } from '../protocol/kinds/index.ts';
-import type { KubeObject } from '../protocol/kinds/meta.ts';
-import type { Pod } from '../protocol/kinds/pod.ts';
-import { ADMIT_DEFAULTS, admitPod } from './decide/admit-pod.ts';
+import { createAdmission } from './admission.ts';
+import { ADMIT_DEFAULTS } from './decide/admit-pod.ts';
 import { type Authority, openAuthority } from './pki/authority.ts';
 import { Store } from './store/store.ts';
-import type { NewestObject } from './store/store-options.ts';
 
 /** Where state lies and what the hub adds to it; see hubSettings. */
 export interface StateOptions {
@@ -47,9 +44,9 @@ export async function openState(options: StateOptions): Promise<State> {
       shards: STORE_SHARDS,
       log: room,
     });
-    const admit = (object: KubeObject, newest: NewestObject): void =>
-      admitted(object, newest, tolerationSeconds);
-    const store = await Store.open({ kinds, map, entries, clock, log: room, admit });
+    const defaults = { ...ADMIT_DEFAULTS, unreachableSeconds: tolerationSeconds };
+    const admission = createAdmission(defaults, () => clock.nowMs());
+    const store = await Store.open({ kinds, map, entries, clock, log: room, admission });
     const close = async (): Promise<void> => {
       await store.close();
       lock.release();
@@ -59,11 +56,4 @@ export async function openState(options: StateOptions): Promise<State> {
     lock.release();
     throw error;
   }
-}
-
-/** Every pod, whoever makes it, gets the tolerations of its namespace or of the hub. */
-function admitted(object: KubeObject, newest: NewestObject, unreachableSeconds: number): void {
-  if (object.kind !== 'Pod' || object.apiVersion !== 'v1') return;
-  const namespace = newest('Namespace', '', object.metadata.namespace ?? '');
-  admitPod(object as Pod, namespace as Namespace | undefined, { ...ADMIT_DEFAULTS, unreachableSeconds });
 }

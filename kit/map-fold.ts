@@ -68,10 +68,44 @@ async function apply(
   changes: readonly [string, DirtyEntry][],
   reader: SegmentReader,
 ): Promise<void> {
+  const written: [string, DirtyEntry][] = [];
   for (const [key, entry] of changes) {
     if (entry.removed) shard.lines.delete(key);
-    else shard.lines.set(key, await reader.line(entry));
+    else written.push([key, entry]);
   }
+  for (const run of runs(written)) {
+    const bytes = await reader.read(run.segment, run.start, run.end - run.start);
+    // A copy: what lies between the lines of this shard is not to be held.
+    for (const [key, { offset, length }] of run.entries)
+      shard.lines.set(key, Buffer.from(bytes.subarray(offset - run.start, offset - run.start + length)));
+  }
+}
+
+/** Read at once: a call to the system costs more than the bytes between two lines. */
+const RUN_BYTES = 256 * 1024;
+
+interface Run {
+  readonly segment: number;
+  readonly start: number;
+  end: number;
+  readonly entries: [string, DirtyEntry][];
+}
+
+/** Lines that lie close together, in the order of the journal. A line larger than a run is one of its own. */
+function runs(entries: readonly [string, DirtyEntry][]): Run[] {
+  const found: Run[] = [];
+  let last: Run | undefined;
+  for (const pair of entries.toSorted(([, a], [, b]) => a.segment - b.segment || a.offset - b.offset)) {
+    const { segment, offset, length } = pair[1];
+    const end = offset + length;
+    if (last?.segment !== segment || end - last.start > RUN_BYTES) {
+      last = { segment, start: offset, end, entries: [] };
+      found.push(last);
+    }
+    last.end = end;
+    last.entries.push(pair);
+  }
+  return found;
 }
 
 /** Removes segments, oldest first; one that is gone already is fine. Yields those that could not be removed. */
@@ -101,12 +135,17 @@ export class SegmentReader {
   }
 
   async line(entry: DirtyEntry): Promise<Buffer> {
-    let file = this.#files.get(entry.segment);
+    return this.read(entry.segment, entry.offset, entry.length);
+  }
+
+  /** Exactly these bytes; rejects when the segment ends before. */
+  async read(segment: number, offset: number, length: number): Promise<Buffer> {
+    let file = this.#files.get(segment);
     if (file === undefined) {
-      file = await this.#fs.open(segmentPath(this.#directory, entry.segment), 'read');
-      this.#files.set(entry.segment, file);
+      file = await this.#fs.open(segmentPath(this.#directory, segment), 'read');
+      this.#files.set(segment, file);
     }
-    return file.read(entry.offset, entry.length);
+    return file.read(offset, length);
   }
 
   async close(): Promise<void> {

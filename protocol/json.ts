@@ -23,13 +23,17 @@ export function own(object: Readonly<Record<string, unknown>>, name: string): un
   return Object.hasOwn(object, name) ? object[name] : undefined;
 }
 
+const isForm = (value: unknown): value is object => typeof value === 'object' && value !== null;
+
 /** True when no list or object of the value lies deeper than `levels`; walks without recursion, for hostile input. */
 export function isNestedWithin(value: unknown, levels: number): boolean {
-  let layer = [value];
+  let layer = [value].filter(isForm);
   for (let level = 0; layer.length > 0; level++) {
-    const inner = layer.filter((v) => typeof v === 'object' && v !== null);
-    if (inner.length > 0 && level >= levels) return false;
-    layer = inner.flatMap((v) => Object.values(v as object));
+    if (level >= levels) return false;
+    const inner: object[] = [];
+    for (const form of layer)
+      for (const member of Object.values(form)) if (isForm(member)) inner.push(member);
+    layer = inner;
   }
   return true;
 }

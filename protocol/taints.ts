@@ -7,6 +7,8 @@ export const TAINT_UNSCHEDULABLE = 'node.kubernetes.io/unschedulable';
 export const TAINT_MEMORY_PRESSURE = 'node.kubernetes.io/memory-pressure';
 export const TAINT_DISK_PRESSURE = 'node.kubernetes.io/disk-pressure';
 export const TAINT_PID_PRESSURE = 'node.kubernetes.io/pid-pressure';
+/** The processor is too hot for more work; Kubernetes knows no such pressure. */
+export const TAINT_TEMPERATURE_PRESSURE = 'coxswain.dev/temperature-pressure';
 
 /**
  * True when the toleration covers the taint: an empty key with `Exists` covers all keys, an empty effect all effects.

@@ -5,6 +5,7 @@ import type {
   ContainerSpec,
   DeviceMount,
   DnsChoice,
+  LogLimits,
   Mount,
   NamespaceChoice,
   NetworkChoice,
@@ -13,6 +14,7 @@ import type {
   Security,
 } from './container-spec.ts';
 import { expand, type Resolved } from './env.ts';
+import { isCritical } from './evict.ts';
 import { qosClass } from './pod-shape.ts';
 
 /** What the container builder cannot read from the pod itself. */
@@ -24,6 +26,8 @@ export interface ContainerContext {
   readonly imageUser: string;
   readonly mounts: readonly Mount[];
   readonly devices: readonly DeviceMount[];
+  /** Groups that own the devices it was given. */
+  readonly deviceGroups?: readonly number[];
   readonly podIp: string | undefined;
   /** The sandbox whose namespaces are shared; absent when the container owns them. */
   readonly sandboxId?: string;
@@ -37,6 +41,9 @@ export interface ContainerContext {
   readonly nodeMemoryBytes: number;
   /** Below 0 the kernel wants a right that engines inside containers may lack; 0 then. */
   readonly lowestOomScore: number;
+  /** Processes a container may have; 0 for any number. */
+  readonly pidsLimit?: number;
+  readonly log?: LogLimits;
 }
 
 /** The container to create, or why it cannot be made (the text of CreateContainerConfigError). */
@@ -62,7 +69,7 @@ export function containerConfig(
       env: [...context.env].map(([key, value]) => `${key}=${value}`),
       ...(container.workingDir ? { workingDir: container.workingDir } : {}),
       ...(user === undefined ? {} : { user }),
-      groups: groupsOf(pod.spec),
+      groups: groupsOf(pod.spec, context.deviceGroups),
       ...(own ? ownedNames(pod) : { extraHosts: [] }),
       ...(own ? dnsOf(pod.spec, context.dns) : {}),
       ...shared,
@@ -70,6 +77,7 @@ export function containerConfig(
       mounts: context.mounts,
       devices: context.devices,
       limits: limitsOf(pod.spec, container, context),
+      ...(context.log === undefined ? {} : { log: context.log }),
       security: own ? securityOf(pod.spec, container) : { ...securityOf(pod.spec, container), sysctls: {} },
       stdin: container.stdin === true,
       stdinOnce: container.stdinOnce === true,
@@ -201,9 +209,10 @@ function userOf(spec: PodSpec, container: Container, imageUser: string): string 
   return group === undefined ? String(user) : `${user}:${group}`;
 }
 
-function groupsOf(spec: PodSpec): string[] {
+function groupsOf(spec: PodSpec, devices: readonly number[] = []): string[] {
   const { supplementalGroups = [], fsGroup } = spec.securityContext ?? {};
-  return [...supplementalGroups, ...(fsGroup === undefined ? [] : [fsGroup])].map(String);
+  const groups = [...supplementalGroups, ...(fsGroup === undefined ? [] : [fsGroup]), ...devices];
+  return [...new Set(groups)].map(String);
 }
 
 /** Kubernetes' refusal when `runAsNonRoot` is asked for and root (or an unknown user name) would run. */
@@ -235,28 +244,36 @@ function securityOf(spec: PodSpec, container: Pick<Container, 'securityContext'>
   };
 }
 
+/** The kernel's bounds of CPU shares. */
+const MIN_SHARES = 2;
+const MAX_SHARES = 262_144;
+
 /** Shares from requests, quotas from limits, as the kubelet sets them. */
 function limitsOf(spec: PodSpec, container: Container, context: ContainerContext): ResourceLimits {
   const { requests, limits } = container.resources ?? {};
   const requestMilli = cpuMilli(requests?.['cpu'] ?? limits?.['cpu']);
   const limitMilli = cpuMilli(limits?.['cpu']);
   const memoryBytes = bytesOf(limits?.['memory']);
+  const requestBytes = bytesOf(requests?.['memory'] ?? limits?.['memory']);
+  const shares = Math.floor((requestMilli * 1024) / 1000);
   return {
-    cpuShares: Math.max(2, Math.floor((requestMilli * 1024) / 1000)),
+    cpuShares: Math.min(MAX_SHARES, Math.max(MIN_SHARES, shares)),
     ...(limitMilli > 0 && context.cpuLimits ? { cpuMilli: limitMilli } : {}),
     ...(memoryBytes > 0 && context.memoryLimits ? { memoryBytes } : {}),
-    oomScoreAdj: Math.max(
-      context.lowestOomScore,
-      oomScore(spec, bytesOf(requests?.['memory']), context.nodeMemoryBytes),
-    ),
+    ...(context.pidsLimit ? { pids: context.pidsLimit } : {}),
+    oomScoreAdj: Math.max(context.lowestOomScore, oomScore(spec, requestBytes, context.nodeMemoryBytes)),
   };
 }
 
+const PROTECTED_SCORE = -997;
+
 /** The kubelet's order of who is killed first when the node runs out of memory. */
 function oomScore(spec: PodSpec, requestBytes: number, nodeMemoryBytes: number): number {
+  if (isCritical({ priority: spec.priority ?? 0, priorityClass: spec.priorityClassName ?? '' }))
+    return PROTECTED_SCORE;
   const qos = qosClass(spec);
-  if (qos === 'Guaranteed') return -997;
+  if (qos === 'Guaranteed') return PROTECTED_SCORE;
   if (qos === 'BestEffort') return 1000;
   const share = Math.floor((1000 * requestBytes) / Math.max(1, nodeMemoryBytes));
-  return Math.min(999, Math.max(3, 1000 - share));
+  return Math.min(999, Math.max(1000 + PROTECTED_SCORE, 1000 - share));
 }

@@ -43,6 +43,15 @@ export interface ResourceLimits {
   readonly cpuShares?: number;
   readonly memoryBytes?: number;
   readonly oomScoreAdj?: number;
+  /** Processes and threads. */
+  readonly pids?: number;
+}
+
+/** When a container's log is cut, so that logs never fill the disk. */
+export interface LogLimits {
+  /** Of one file. */
+  readonly maxBytes: number;
+  readonly maxFiles: number;
 }
 
 export interface Security {
@@ -81,6 +90,8 @@ export interface ContainerSpec {
   readonly mounts: readonly Mount[];
   readonly devices: readonly DeviceMount[];
   readonly limits: ResourceLimits;
+  /** Absent: two files of 10 MiB. */
+  readonly log?: LogLimits;
   readonly security: Security;
   readonly stdin: boolean;
   readonly stdinOnce: boolean;

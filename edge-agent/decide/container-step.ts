@@ -1,5 +1,6 @@
 import { type ContainerView, newest } from './container.ts';
-import { type ContainerMemory, containerMemory } from './pod-memory.ts';
+import { hasMoved } from './devices.ts';
+import { type ContainerMemory, containerMemory, type StopReason } from './pod-memory.ts';
 import { needsSandbox, type PlannedContainer, restartRule, restartsAfter } from './pod-shape.ts';
 import {
   act,
@@ -22,7 +23,8 @@ export const FRESH_FAILURE_MS = 1_000;
 
 /** Whether a container that ended is to run again, whatever the back-off says. */
 export function wantsRestart(view: PodView, planned: PlannedContainer, ended: ContainerView): boolean {
-  if (view.memory.runs[ended.id]?.stop?.why === 'SpecChanged') return true;
+  const why = view.memory.runs[ended.id]?.stop?.why;
+  if (why === 'SpecChanged' || why === 'DeviceChanged') return true;
   return restartsAfter(restartRule(view.pod.spec, planned), ended.exitCode ?? 0);
 }
 
@@ -32,8 +34,13 @@ export function restartDueMs(view: PodView, ended: ContainerView): number {
   const exitedMs = ended.exitedMs ?? view.nowMs;
   const memory = containerMemory(view.memory, ended.name);
   // A successor that could not be started has served the back-off already.
-  if (why === 'SpecChanged' || why === 'SandboxChanged' || memory.unstarted === true) return exitedMs;
+  if (isReplaced(why) || memory.unstarted === true) return exitedMs;
   return restartAtMs(memory.backoff, exitedMs);
+}
+
+/** True when the agent itself took the container away to make another: no failure of the container. */
+export function isReplaced(why: StopReason | undefined): boolean {
+  return why === 'SpecChanged' || why === 'SandboxChanged' || why === 'DeviceChanged';
 }
 
 /** Number of the next container of this name: never one that ran before. */
@@ -82,12 +89,13 @@ function restartStep(view: PodView, planned: PlannedContainer, ended: ContainerV
 /** A running app or sidecar: replaced when its spec changed or its probes say so; its post-start hook runs once. */
 function runningStep(view: PodView, planned: PlannedContainer, container: ContainerView): Step {
   const run = runOf(view, container);
-  const stop = (why: 'SpecChanged' | 'Unhealthy' | 'FailedPostStartHook', graceMs: number): Step => {
+  const stop = (why: StopReason, graceMs: number): Step => {
     const step = stopStep(view, [container], why, graceMs);
     return step.step === 'ok' ? BLOCKED : step;
   };
-  if (run.stop !== undefined) return stop('SpecChanged', podGraceMs(view.pod));
+  if (run.stop !== undefined) return stop(run.stop.why, podGraceMs(view.pod));
   if (container.specHash !== specHash(planned.spec)) return stop('SpecChanged', podGraceMs(view.pod));
+  if (hasMoved(container.devices, view.devices ?? {})) return stop('DeviceChanged', podGraceMs(view.pod));
   if (!run.healthy) return stop('Unhealthy', probeGraceMs(view.pod, container.name));
   if (planned.spec.lifecycle?.postStart === undefined) return OK;
   if (run.postStart === undefined) return act({ do: 'post-start', id: container.id });

@@ -1,4 +1,5 @@
 /** What the agent knows of a container, whatever the engine; and the labels that let a restarted agent know it again. */
+import type { GivenDevices } from './devices.ts';
 
 /**
  * `init` runs to its end before the others (a sidecar is an init that stays); `ephemeral` was added to a running pod to look into it;
@@ -25,6 +26,8 @@ export interface ContainerView {
   readonly podIp?: string;
   /** Wall time the agent first saw the pod, epoch ms. */
   readonly podStartMs?: number;
+  /** The device units it was given. */
+  readonly devices?: GivenDevices;
   readonly state: ContainerState;
   readonly image: string;
   readonly imageId: string;
@@ -53,6 +56,7 @@ export const LABELS = {
   podIp: `${PREFIX}pod-ip`,
   podStart: `${PREFIX}pod-start`,
   generation: `${PREFIX}generation`,
+  devices: `${PREFIX}devices`,
 } as const;
 
 type Identity = Pick<
@@ -67,6 +71,7 @@ type Identity = Pick<
   | 'generation'
   | 'podIp'
   | 'podStartMs'
+  | 'devices'
 >;
 
 /** Labels that `readLabels` turns back into the same identity. */
@@ -82,6 +87,9 @@ export function writeLabels(identity: Identity): Record<string, string> {
     [LABELS.generation]: identity.generation,
     ...(identity.podIp === undefined ? {} : { [LABELS.podIp]: identity.podIp }),
     ...(identity.podStartMs === undefined ? {} : { [LABELS.podStart]: String(identity.podStartMs) }),
+    ...(Object.keys(identity.devices ?? {}).length > 0
+      ? { [LABELS.devices]: JSON.stringify(identity.devices) }
+      : {}),
   };
 }
 
@@ -96,6 +104,7 @@ export function readLabels(labels: Readonly<Record<string, string>>): Identity |
   if (!podUid || !isRole(role) || !Number.isInteger(attempt) || attempt < 0) return undefined;
   const podIp = labels[LABELS.podIp];
   const podStartMs = Number(labels[LABELS.podStart]);
+  const devices = readDevices(labels[LABELS.devices]);
   return {
     podUid,
     podName: labels[LABELS.podName] ?? '',
@@ -107,7 +116,21 @@ export function readLabels(labels: Readonly<Record<string, string>>): Identity |
     generation: labels[LABELS.generation] ?? '',
     ...(podIp ? { podIp } : {}),
     ...(podStartMs > 0 ? { podStartMs } : {}),
+    ...(devices === undefined ? {} : { devices }),
   };
+}
+
+/** A damaged label frees the devices: they are asked for again when the container is next made. */
+function readDevices(text: string | undefined): GivenDevices | undefined {
+  if (text === undefined) return undefined;
+  try {
+    const given: unknown = JSON.parse(text);
+    if (typeof given !== 'object' || given === null || Array.isArray(given)) return undefined;
+    return Object.fromEntries(Object.entries(given).map(([key, number]) => [key, String(number)]));
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
 }
 
 /** Newest container of this name: the highest attempt. */

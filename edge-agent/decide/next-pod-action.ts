@@ -1,7 +1,7 @@
 import type { ContainerView } from './container.ts';
 import { newest } from './container.ts';
 import { appStep, ephemeralStep, initStep, nextAttempt, podOutcome, sidecarStep } from './container-step.ts';
-import { containerMemory, SANDBOX } from './pod-memory.ts';
+import { containerMemory, SANDBOX, type TerminationReason } from './pod-memory.ts';
 import { needsSandbox, type PlannedContainer, plannedContainers } from './pod-shape.ts';
 import {
   act,
@@ -36,18 +36,23 @@ export function nextPodAction(view: PodView): PodAction {
   return settle(view, runStep(view, planned));
 }
 
-function terminationReason(view: PodView): 'Deleted' | 'Removed' | 'DeadlineExceeded' | undefined {
+function terminationReason(view: PodView): TerminationReason | undefined {
   if (view.removed) return 'Removed';
   if (view.pod.metadata.deletionTimestamp !== undefined) return 'Deleted';
+  if (view.memory.eviction !== undefined && view.memory.ended === undefined) return 'Evicted';
   const deadlineMs = deadlineOf(view);
   const late = deadlineMs !== undefined && view.nowMs >= deadlineMs && view.memory.ended === undefined;
   return late ? 'DeadlineExceeded' : undefined;
 }
 
-/** A pod past its deadline keeps its remains; a deleted or removed one does not. */
-function isStronger(why: string, than: string): boolean {
-  if (why === than || why === 'DeadlineExceeded') return false;
-  return than === 'DeadlineExceeded' || why === 'Removed';
+/** A pod past its deadline or evicted keeps its remains; a deleted or removed one does not. */
+export function keepsRemains(why: TerminationReason): boolean {
+  return why === 'DeadlineExceeded' || why === 'Evicted';
+}
+
+function isStronger(why: TerminationReason, than: TerminationReason): boolean {
+  if (why === than || keepsRemains(why)) return false;
+  return keepsRemains(than) || why === 'Removed';
 }
 
 function deadlineOf(view: PodView): number | undefined {
@@ -88,11 +93,7 @@ function chain(steps: Iterable<() => Step>): Step {
 }
 
 /** Stops apps at once, then sidecars in reverse order, then the sandbox. */
-function stopAll(
-  view: PodView,
-  why: 'Deleted' | 'Removed' | 'DeadlineExceeded' | 'PodEnded',
-  graceMs: number,
-): Step {
+function stopAll(view: PodView, why: TerminationReason | 'PodEnded', graceMs: number): Step {
   const sidecars = plannedContainers(view.pod.spec).filter((p) => p.sidecar);
   const isSidecar = (c: ContainerView): boolean => sidecars.some((s) => s.spec.name === c.name);
   const mains = view.containers.filter((c) => c.role !== 'sandbox' && !isSidecar(c));
@@ -119,17 +120,24 @@ function killSandboxes(view: PodView): Step {
 function terminationStep(view: PodView): Step {
   const { terminating, ended, released } = view.memory;
   if (terminating === undefined) return OK;
-  const graceMs = Math.max(0, terminating.sinceMs + podGraceMs(view.pod) - view.nowMs);
-  const stopped = stopAll(view, terminating.why, graceMs);
+  const { why, sinceMs } = terminating;
+  const longestMs = why === 'Evicted' ? view.memory.eviction?.graceMs : undefined;
+  const wholeMs = Math.min(podGraceMs(view.pod), longestMs ?? Number.POSITIVE_INFINITY);
+  const stopped = stopAll(view, why, Math.max(0, sinceMs + wholeMs - view.nowMs));
   if (stopped.step !== 'ok') return stopped;
-  if (terminating.why === 'DeadlineExceeded') {
-    const message = 'Pod was active on the node longer than the specified deadline';
+  if (keepsRemains(why)) {
+    // Before the end is written down: a full disk may take it only then.
+    if (why === 'Evicted' && view.memory.volumes.discarded !== true) return act({ do: 'discard' });
     if (ended !== undefined) return endedStep(view);
-    return act({ do: 'end', phase: 'Failed', reason: 'DeadlineExceeded', message });
+    return act({ do: 'end', phase: 'Failed', reason: why, message: endMessage(view) });
   }
   if (ended === undefined) return act({ do: 'end', phase: undefined });
   if (view.containers.length > 0) return act({ do: 'remove', ids: view.containers.map((c) => c.id) });
   return act(released ? { do: 'gone' } : { do: 'release' });
+}
+
+function endMessage(view: PodView): string {
+  return view.memory.eviction?.message ?? 'Pod was active on the node longer than the specified deadline';
 }
 
 /** All main containers have ended for good: sidecars go, then the final status is written down. */
@@ -138,10 +146,13 @@ function finishStep(view: PodView, phase: 'Succeeded' | 'Failed'): Step {
   return stopped.step === 'ok' ? act({ do: 'end', phase }) : stopped;
 }
 
-/** Of a pod that ended only its last containers are kept, for their logs. */
+/** Of a pod that ended only its last containers are kept, for their logs; when room is short its volumes go as well. */
 function endedStep(view: PodView): Step {
   const stopped = stopAll(view, 'PodEnded', podGraceMs(view.pod));
-  return stopped.step === 'ok' ? pruneStep(view) : stopped;
+  if (stopped.step !== 'ok') return stopped;
+  const { ended, volumes } = view.memory;
+  const isUseless = ended?.reason === 'Evicted' || view.isLean === true;
+  return isUseless && volumes.discarded !== true ? act({ do: 'discard' }) : pruneStep(view);
 }
 
 function runStep(view: PodView, planned: readonly PlannedContainer[]): Step {
@@ -228,14 +239,18 @@ function isStarting(view: PodView, app: PlannedContainer): boolean {
   return container !== undefined && view.memory.runs[container.id]?.postStart === 'running';
 }
 
-/** Removes dead containers but the newest of each name and the one before it, which `logs --previous` shows. */
+/**
+ * Removes dead containers but the newest of each name and the one before it, which `logs --previous` shows. On a node that is lean
+ * only the newest stays, and of a pod that ended none.
+ */
 function pruneStep(view: PodView): Step {
+  const keep = view.isLean !== true ? 2 : view.memory.ended === undefined ? 1 : 0;
   const kept = new Set<string>();
   const names = new Set(view.containers.filter((c) => c.role !== 'sandbox').map((c) => c.name));
   for (const name of names) {
     const own = view.containers.filter((c) => c.role !== 'sandbox' && c.name === name);
     const byAge = own.toSorted((a, b) => b.attempt - a.attempt);
-    for (const container of byAge.slice(0, 2)) kept.add(container.id);
+    for (const container of byAge.slice(0, keep)) kept.add(container.id);
   }
   const sandbox = sandboxOf(view.containers);
   if (sandbox !== undefined && view.memory.ended === undefined) kept.add(sandbox.id);

@@ -6,8 +6,10 @@ export type StopReason =
   | 'Deleted'
   | 'Removed'
   | 'DeadlineExceeded'
+  | 'Evicted'
   | 'SpecChanged'
   | 'SandboxChanged'
+  | 'DeviceChanged'
   | 'Unhealthy'
   | 'FailedPostStartHook'
   | 'PodEnded';
@@ -21,8 +23,16 @@ export interface Failure<R extends string> {
   readonly failures: number;
 }
 
-export type CreateFailureReason = 'CreateContainerConfigError' | 'CreateContainerError' | 'RunContainerError';
-export type ImageFailureReason = 'ErrImagePull' | 'ErrImageNeverPull' | 'InvalidImageName';
+export type CreateFailureReason =
+  | 'CreateContainerConfigError'
+  | 'CreateContainerError'
+  | 'RunContainerError'
+  | 'UnexpectedAdmissionError';
+export type ImageFailureReason =
+  | 'ErrImagePull'
+  | 'ErrImageNeverPull'
+  | 'InvalidImageName'
+  | 'ErrImagePlatform';
 
 /** The image a container name needs, as far as it is known to be on the node. */
 export type ImageMemory =
@@ -66,8 +76,17 @@ export interface RunMemory {
   readonly stop?: StopMemory;
 }
 
+/** Why a pod is brought to its end. */
+export type TerminationReason = 'Deleted' | 'Removed' | 'DeadlineExceeded' | 'Evicted';
+
+/** The node took the pod's place back: the words for people, and the longest grace of its containers. */
+export interface Eviction {
+  readonly message: string;
+  readonly graceMs: number;
+}
+
 export interface Terminating {
-  readonly why: 'Deleted' | 'Removed' | 'DeadlineExceeded';
+  readonly why: TerminationReason;
   readonly sinceMs: number;
 }
 
@@ -76,6 +95,8 @@ export interface VolumesMemory {
   /** Undefined until all volumes have been there once since the agent started. */
   readonly revision?: string;
   readonly failed?: Failure<'FailedMount'> & { readonly revision: string };
+  /** The content was given back although the pod's record stays. */
+  readonly discarded?: boolean;
 }
 
 /**
@@ -94,6 +115,8 @@ export interface PodMemory {
   readonly runs: Readonly<Record<string, RunMemory>>;
   readonly volumes: VolumesMemory;
   readonly terminating?: Terminating;
+  /** Set once, durably: the pod never runs again on this node. */
+  readonly eviction?: Eviction;
   /** Final status of a pod that will never run again. */
   readonly ended?: PodStatus;
   /** True when volumes, files and address are given back. */
@@ -167,6 +190,14 @@ export function forgetMissing(memory: PodMemory): PodMemory {
     ([, c]) => c.failure?.reason === 'CreateContainerConfigError',
   );
   return refused.reduce<PodMemory>((next, [name]) => withContainer(next, name, { failure: undefined }), rest);
+}
+
+/** The memory after devices came or were given back: who waited for one may try again. */
+export function forgetShortages(memory: PodMemory): PodMemory {
+  const short = Object.entries(memory.containers).filter(
+    ([, c]) => c.failure?.reason === 'UnexpectedAdmissionError',
+  );
+  return short.reduce<PodMemory>((next, [name]) => withContainer(next, name, { failure: undefined }), memory);
 }
 
 /** The failure to remember after one more failure of the same kind. */

@@ -111,7 +111,15 @@ function conditions(view: PodView, context: StatusContext, phase: PodPhase, stat
     ContainersReady: ready,
     PodScheduled: { holds: true },
   };
-  return Object.entries(claims).map(([type, claim]) => toCondition(view, context, type, claim));
+  const { eviction } = view.memory;
+  const all: Readonly<Record<string, Claim>> =
+    eviction === undefined
+      ? claims
+      : {
+          DisruptionTarget: { holds: true, reason: 'TerminationByKubelet', message: eviction.message },
+          ...claims,
+        };
+  return Object.entries(all).map(([type, claim]) => toCondition(view, context, type, claim));
 }
 
 function readyClaim(planned: readonly PlannedContainer[], phase: PodPhase, status: PodStatus): Claim {
@@ -148,6 +156,7 @@ function firstTransition(view: PodView, context: StatusContext, type: string, ho
   const changed = context.previous?.conditions?.some((c) => c.type === type) === true;
   if (changed) return timeText(context.wallMs);
   const startedAtMs = Math.max(0, ...view.containers.map(lastStart));
+  if (type === 'DisruptionTarget') return timeText(context.wallMs);
   if (type === 'PodScheduled' || !holds || startedAtMs === 0) return timeText(view.memory.startAtMs);
   return timeText(startedAtMs);
 }

@@ -1,7 +1,8 @@
 import type { PodPhase } from '../../protocol/kinds/pod.ts';
 import type { DesiredPod } from '../../protocol/wire/messages.ts';
 import type { ContainerRole, ContainerView } from './container.ts';
-import type { PodMemory, RunMemory, StopReason } from './pod-memory.ts';
+import type { GivenDevices } from './devices.ts';
+import type { PodMemory, RunMemory, StopReason, TerminationReason } from './pod-memory.ts';
 import { needsSandbox, type PlannedContainer, plannedContainers } from './pod-shape.ts';
 
 /** Everything the next action of a pod depends on, at one instant. */
@@ -15,13 +16,17 @@ export interface PodView {
   readonly volumeRevision: string;
   /** Changes when the node boots; tells a container of before the power cut. */
   readonly bootId: string;
+  /** The disk is nearly full: dead containers that only show their logs go. */
+  readonly isLean?: boolean;
+  /** Devices that are plugged in now; absent: none is configured. */
+  readonly devices?: GivenDevices;
   /** Monotonic ms. */
   readonly nowMs: number;
 }
 
 /** The ONE next thing to do for a pod; `wait` and `idle` end a round. Times are monotonic ms. */
 export type PodAction =
-  | { readonly do: 'begin-termination'; readonly why: 'Deleted' | 'Removed' | 'DeadlineExceeded' }
+  | { readonly do: 'begin-termination'; readonly why: TerminationReason }
   | {
       readonly do: 'stop';
       readonly ids: readonly string[];
@@ -38,6 +43,7 @@ export type PodAction =
       readonly message?: string;
     }
   | { readonly do: 'release' }
+  | { readonly do: 'discard' }
   | { readonly do: 'gone' }
   | { readonly do: 'mount' }
   | { readonly do: 'address' }

@@ -1,4 +1,5 @@
-import { parseQuantity } from '../../protocol/quantity.ts';
+import { conflict, type DeviceConfig, mergeDevices, readDevices } from './device-config.ts';
+import { DEFAULTS, KEYS, type NumberKey } from './profile-keys.ts';
 
 /** What a device of a kind is like: what is kept back, how often it speaks, when it calls itself short of something. */
 export interface Profile {
@@ -20,6 +21,25 @@ export interface Profile {
   readonly memoryPressureAvailableRatio: number;
   readonly diskPressureUsedRatio: number;
   readonly pidPressureUsedRatio: number;
+  readonly temperaturePressureCelsius: number;
+  /** A pressure lasts at least this long after it was last met, so that it does not flap. */
+  readonly pressureTransitionMs: number;
+  /** How long a pressure must be met before a pod is evicted for it. */
+  readonly evictionHoldMs: number;
+  /** Least time between two evictions: the first must show its effect. */
+  readonly evictionIntervalMs: number;
+  /** Longest grace of an evicted pod. */
+  readonly evictionGraceMs: number;
+  /** Share of the disk above which unused images go, until it is below the low one. */
+  readonly imageGcHighRatio: number;
+  readonly imageGcLowRatio: number;
+  /** Images younger than this on the node stay. */
+  readonly imageGcMinAgeMs: number;
+  /** Processes and threads a container may have; 0 for any number. */
+  readonly pidsLimit: number;
+  readonly logMaxBytes: number;
+  readonly logMaxFiles: number;
+  readonly devices: readonly DeviceConfig[];
 }
 
 /** A profile file: a whole profile that matches boards, or a variant that lies on top of one. */
@@ -43,50 +63,19 @@ export class ProfileError extends Error {
   }
 }
 
-type Reader = (raw: unknown) => number | undefined;
-type NumberKey = Exclude<keyof Profile, 'name' | 'labels'>;
-
-const whole =
-  (min: number, max: number): Reader =>
-  (raw) =>
-    typeof raw === 'number' && Number.isInteger(raw) && raw >= min && raw <= max ? raw : undefined;
-const ratio: Reader = (raw) => (typeof raw === 'number' && raw > 0 && raw <= 1 ? raw : undefined);
-const amount =
-  (scale: number): Reader =>
-  (raw) => {
-    const value = typeof raw === 'string' || typeof raw === 'number' ? parseQuantity(raw) : undefined;
-    return value === undefined || value < 0 ? undefined : Math.round(value * scale);
-  };
-const DAY_MS = 86_400_000;
-
-/** Keys of a file: the field they fill and how they are read. Quantities as in Kubernetes, all else numbers. */
-const KEYS: Readonly<Record<string, readonly [NumberKey, Reader, string]>> = {
-  reservedCpu: ['reservedCpuMilli', amount(1000), 'a CPU quantity such as 100m'],
-  reservedMemory: ['reservedMemoryBytes', amount(1), 'a memory quantity such as 128Mi'],
-  maxPods: ['maxPods', whole(1, 1000), 'a whole number from 1 to 1000'],
-  heartbeatMs: ['heartbeatMs', whole(200, DAY_MS), 'milliseconds, at least 200'],
-  leaseMs: ['leaseMs', whole(500, DAY_MS), 'milliseconds, at least 500'],
-  sampleMs: ['sampleMs', whole(500, DAY_MS), 'milliseconds, at least 500'],
-  telemetryKeepAliveMs: ['telemetryKeepAliveMs', whole(1000, DAY_MS), 'milliseconds, at least 1000'],
-  telemetryMinIntervalMs: ['telemetryMinIntervalMs', whole(0, DAY_MS), 'milliseconds'],
-  probeMs: ['probeMs', whole(1000, DAY_MS), 'milliseconds, at least 1000'],
-  reconnectMaxMs: ['reconnectMaxMs', whole(500, DAY_MS), 'milliseconds, at least 500'],
-  memoryPressureAvailableRatio: ['memoryPressureAvailableRatio', ratio, 'a share from 0 to 1'],
-  diskPressureUsedRatio: ['diskPressureUsedRatio', ratio, 'a share from 0 to 1'],
-  pidPressureUsedRatio: ['pidPressureUsedRatio', ratio, 'a share from 0 to 1'],
-};
-
 /** Reads the content of a profile file. Throws ProfileError on an unknown key, a bad value or an incomplete profile. */
 export function readProfile(name: string, raw: unknown): ProfileFile {
   const fail = (what: string): never => {
     throw new ProfileError('BadProfile', `profile ${name}: ${what}`);
   };
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) return fail('must be a mapping');
-  const { variant, models, arch, labels, ...rest } = raw as Record<string, unknown>;
+  const { variant, models, arch, labels, devices: rawDevices, ...rest } = raw as Record<string, unknown>;
   if (variant !== undefined && typeof variant !== 'boolean') fail('variant must be true or false');
   if (models !== undefined && !isTexts(models)) fail('models must be a list of texts');
   if (arch !== undefined && typeof arch !== 'string') fail('arch must be a text');
   if (labels !== undefined && !isTextMap(labels)) fail('labels must map texts to texts');
+  const devices = rawDevices === undefined ? undefined : readDevices(rawDevices);
+  if (devices?.ok === false) return fail(devices.why);
   const numbers: Partial<Record<NumberKey, number>> = {};
   for (const [key, value] of Object.entries(rest)) {
     const known = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
@@ -97,14 +86,20 @@ export function readProfile(name: string, raw: unknown): ProfileFile {
     numbers[field] = number;
   }
   const isVariant = variant === true;
-  const missing = Object.entries(KEYS).find(([, [field]]) => numbers[field] === undefined);
+  const missing = Object.entries(KEYS).find(
+    ([, [field]]) => numbers[field] === undefined && !(field in DEFAULTS),
+  );
   if (!isVariant && missing !== undefined) fail(`${missing[0]} is missing`);
   return {
     name,
     isVariant,
     models: isTexts(models) ? models : [],
     ...(typeof arch === 'string' ? { arch } : {}),
-    values: { ...numbers, ...(isTextMap(labels) ? { labels } : {}) },
+    values: {
+      ...numbers,
+      ...(isTextMap(labels) ? { labels } : {}),
+      ...(devices === undefined ? {} : { devices: devices.value }),
+    },
   };
 }
 
@@ -142,9 +137,10 @@ export function chooseProfile(
     );
   }
   const parts = [base, ...named.filter((f) => f.isVariant)];
-  const values = Object.assign({}, ...parts.map((f) => f.values)) as Omit<Profile, 'name'>;
+  const values = Object.assign({}, DEFAULTS, ...parts.map((f) => f.values)) as Omit<Profile, 'name'>;
   const labels = Object.assign({}, ...parts.map((f) => f.values.labels ?? {})) as Record<string, string>;
-  return checkLease({ ...values, labels, name: parts.map((f) => f.name).join('.') });
+  const devices = mergeDevices(parts.map((f) => f.values.devices ?? []));
+  return check({ ...values, labels, devices, name: parts.map((f) => f.name).join('.') });
 }
 
 /** The profile with the hub's overrides for this node; what it does not know or cannot use is ignored. Pure; never throws. */
@@ -158,12 +154,20 @@ export function withSettings(
     return known === undefined || value === undefined ? [] : [[known[0], value] as const];
   });
   const next = { ...profile, ...Object.fromEntries(usable) };
-  return next.leaseMs > next.heartbeatMs ? next : { ...next, leaseMs: next.heartbeatMs * 2 };
+  const imageGcLowRatio = Math.min(next.imageGcLowRatio, next.imageGcHighRatio);
+  const leaseMs = next.leaseMs > next.heartbeatMs ? next.leaseMs : next.heartbeatMs * 2;
+  return { ...next, imageGcLowRatio, leaseMs };
 }
 
-function checkLease(profile: Profile): Profile {
-  if (profile.leaseMs > profile.heartbeatMs) return profile;
-  throw new ProfileError('BadProfile', `profile ${profile.name}: leaseMs must be longer than heartbeatMs`);
+function check(profile: Profile): Profile {
+  const why =
+    profile.leaseMs <= profile.heartbeatMs
+      ? 'leaseMs must be longer than heartbeatMs'
+      : profile.imageGcLowRatio > profile.imageGcHighRatio
+        ? 'imageGcLowRatio must not be above imageGcHighRatio'
+        : conflict(profile.devices);
+  if (why === undefined) return profile;
+  throw new ProfileError('BadProfile', `profile ${profile.name}: ${why}`);
 }
 
 function names(files: readonly ProfileFile[]): string {

@@ -56,6 +56,8 @@ export class Session {
   #syncs = 0;
   #resends = 0;
   #malformed = 0;
+  /** Images the hub was told on this connection: the largest part of the facts, and rarely news. */
+  #toldImages: NodeFacts['images'];
   #ended = false;
 
   constructor(node: string, connection: Connection, ports: SessionPorts) {
@@ -111,7 +113,11 @@ export class Session {
 
   factsChanged(): void {
     if (!this.#isWelcome) return;
-    this.#report({ t: 'facts', ...this.#ports.outbox.nextHead(), facts: this.#ports.facts() });
+    const { images, ...facts } = this.#ports.facts();
+    const isNews = images !== undefined && images !== this.#toldImages;
+    this.#toldImages = images;
+    const told = isNews ? { ...facts, images } : facts;
+    this.#report({ t: 'facts', ...this.#ports.outbox.nextHead(), facts: told });
   }
 
   sendFrame(stream: string, frame: Uint8Array): void {
@@ -207,13 +213,15 @@ export class Session {
   #hello(): void {
     const { outbox, keeper, agentVersion } = this.#ports;
     keeper.restart();
+    const facts = this.#ports.facts();
+    this.#toldImages = facts.images;
     this.#report({
       t: 'hello',
       ...outbox.nextHead(),
       versions: WIRE_VERSIONS,
       agent: agentVersion,
       ...keeper.summary(),
-      facts: this.#ports.facts(),
+      facts,
     });
     this.#hellos += 1;
     this.#after('hello', backoffMs(HELLO_BACKOFF, this.#hellos), () => {

@@ -17,6 +17,10 @@ export interface ObserverOptions {
   readonly lastWords: (view: ContainerView) => Promise<string | undefined>;
   /** Something about this pod's containers changed. */
   readonly onChange: (podUid: string) => void;
+  /** The kernel killed a process of this container that took more memory than its limit; the container may run on. */
+  readonly onOom?: (view: ContainerView) => void;
+  /** A container was removed: its image may be free. */
+  readonly onRemoved?: () => void;
   /** The engine answered with the whole list, at first or after it was away. */
   readonly onUp: () => void;
 }
@@ -70,6 +74,8 @@ export class EngineObserver {
     if (before?.state === 'exited' && view.state !== 'exited') return;
     const { clock } = this.#options;
     const message = view.message ?? before?.message;
+    // Some engines forget that a process was killed for its memory when it was not the first one.
+    const oomKilled = view.oomKilled === true || before?.oomKilled === true;
     this.#notedMs.set(view.id, clock.monotonicMs());
     this.#views.set(view.id, {
       ...view,
@@ -77,6 +83,7 @@ export class EngineObserver {
         ? { exitedMs: before?.exitedMs ?? view.exitedMs ?? this.#exitedMs(view) }
         : {}),
       ...(message === undefined ? {} : { message }),
+      ...(oomKilled ? { oomKilled } : {}),
     });
   }
 
@@ -136,17 +143,21 @@ export class EngineObserver {
   }
 
   #apply(event: EngineEvent): void {
-    const { onChange } = this.#options;
+    const { onChange, onRemoved, onOom } = this.#options;
     const view = this.#views.get(event.id);
     if (event.type === 'destroy') this.forget(event.id);
     if (event.type === 'start' && view === undefined) this.#ask(event);
-    if (event.type === 'oom' && view !== undefined) this.note({ ...view, oomKilled: true });
+    if (event.type === 'oom' && view !== undefined) {
+      this.note({ ...view, oomKilled: true });
+      onOom?.(view);
+    }
     if (event.type === 'die' && view !== undefined) {
       if (event.atMs < (view.startedAtMs ?? 0)) return;
       this.note({ ...view, state: 'exited', exitCode: event.exitCode, finishedAtMs: event.atMs });
       this.#ask(event);
     }
-    if (event.type === 'die' || event.type === 'destroy') onChange(event.podUid);
+    if (event.type !== 'start' && event.type !== 'other') onChange(event.podUid);
+    if (event.type === 'destroy') onRemoved?.();
   }
 
   /**

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Clock, toTime } from '../../kit/clock.ts';
+import type { ObjectReference } from '../../protocol/kinds/meta.ts';
 import type { DesiredPod, EventReport } from '../../protocol/wire/messages.ts';
 
 /** Repetitions within this time raise the count of the first instead of making a new event, as in Kubernetes. */
@@ -33,6 +34,11 @@ export class EventRecorder {
     this.#record(pod, 'Warning', reason, message, container);
   }
 
+  /** Something that happened to the node itself. */
+  node(nodeName: string, type: EventReport['type'], reason: string, message: string): void {
+    this.#put({ kind: 'Node', apiVersion: 'v1', name: nodeName, uid: nodeName }, type, reason, message);
+  }
+
   #record(
     pod: DesiredPod,
     type: EventReport['type'],
@@ -41,7 +47,12 @@ export class EventRecorder {
     container: string | undefined,
   ): void {
     const { uid, name, namespace = 'default' } = pod.metadata;
-    const key = [uid, container ?? '', type, reason, message].join('\n');
+    const fields = container === undefined ? {} : { fieldPath: fieldPath(pod, container) };
+    this.#put({ apiVersion: 'v1', kind: 'Pod', name, namespace, uid, ...fields }, type, reason, message);
+  }
+
+  #put(involved: ObjectReference, type: EventReport['type'], reason: string, message: string): void {
+    const key = [involved.uid, involved.fieldPath ?? '', type, reason, message].join('\n');
     const nowMs = this.#clock.monotonicMs();
     const time = toTime(this.#clock.nowMs());
     const known = this.#recent.get(key);
@@ -50,14 +61,7 @@ export class EventRecorder {
       ? { ...known.report, count: known.report.count + 1, lastTimestamp: time }
       : {
           id: randomUUID(),
-          involved: {
-            apiVersion: 'v1',
-            kind: 'Pod',
-            name,
-            namespace,
-            uid,
-            ...(container === undefined ? {} : { fieldPath: fieldPath(pod, container) }),
-          },
+          involved,
           type,
           reason,
           message,

@@ -39,9 +39,22 @@ export class Images {
   readonly #looks = new Map<string, Promise<ImageView | undefined>>();
   readonly #unreachableUntilMs = new Map<string, number>();
 
-  constructor(runtime: Pick<Runtime, 'image' | 'pull'>, clock: Clock) {
+  readonly #onPulled: () => void;
+
+  /** `onPulled` is called whenever a pull has ended, well or not. */
+  constructor(
+    runtime: Pick<Runtime, 'image' | 'pull'>,
+    clock: Clock,
+    onPulled: () => void = () => undefined,
+  ) {
     this.#runtime = runtime;
     this.#clock = clock;
+    this.#onPulled = onPulled;
+  }
+
+  /** References that are being pulled now. */
+  pulling(): string[] {
+    return [...this.#pulls.keys()];
   }
 
   /** The image if the node has it and the policy is content with that: the quick way. */
@@ -118,7 +131,10 @@ export class Images {
 
   #startPull(request: FetchRequest, signal: AbortSignal): Promise<void> {
     const run = withDeadline(PULL_LIMIT_MS, signal, (s) => this.#tryAuths(request, s));
-    const tracked = run.finally(() => this.#pulls.delete(request.ref));
+    const tracked = run.finally(() => {
+      this.#pulls.delete(request.ref);
+      this.#onPulled();
+    });
     this.#pulls.set(request.ref, tracked);
     // Whoever waits sees the failure; when an impatient caller has left, there is nobody to tell.
     tracked.catch(() => undefined);

@@ -1,6 +1,7 @@
 import type { Logger } from '../../kit/logger.ts';
 import type { NodeItem } from '../../protocol/wire/messages.ts';
-import type { DnsChoice } from '../decide/container-spec.ts';
+import type { DnsChoice, LogLimits } from '../decide/container-spec.ts';
+import type { NodePlatform } from '../decide/image-platform.ts';
 import { allocateAddress, contains, gatewayOf, parseRange } from '../decide/pod-address.ts';
 import { isRuntimeError } from '../decide/runtime-error.ts';
 import type { NodeServices } from './pod-cell.ts';
@@ -16,6 +17,10 @@ export interface NodeOptions {
   readonly network: { readonly name: string; readonly bridge: string; readonly masquerade: boolean };
   /** Resolver and search domains for pods; absent: the engine's own. */
   readonly dns?: DnsChoice;
+  /** Caps of the profile for every container; absent: the runtime's own. */
+  readonly containerLimits?: () => { readonly pidsLimit?: number; readonly log?: LogLimits };
+  /** What images can run here; absent: every image is tried. */
+  readonly platform?: () => NodePlatform | undefined;
 }
 
 /**
@@ -55,6 +60,14 @@ export class Node implements NodeServices {
 
   hostIp(): string {
     return this.#options.hostIp();
+  }
+
+  containerLimits(): ReturnType<NodeServices['containerLimits']> {
+    return this.#options.containerLimits?.() ?? {};
+  }
+
+  platform(): NodePlatform | undefined {
+    return this.#options.platform?.();
   }
 
   /** The node's own item of the desired state. */

@@ -1,12 +1,13 @@
 import { withDeadline } from '../../kit/deadline.ts';
-import { type ContainerView, newest, writeLabels } from '../decide/container.ts';
+import { type ContainerView, newest, readLabels, writeLabels } from '../decide/container.ts';
 import { containerConfig, sandboxConfig } from '../decide/container-config.ts';
 import type { ContainerSpec } from '../decide/container-spec.ts';
 import { terminatedState } from '../decide/container-status.ts';
-import { joinedBy } from '../decide/container-step.ts';
+import { isReplaced, joinedBy } from '../decide/container-step.ts';
+import { type DeviceUnit, type GivenDevices, givenDevices, shortageText } from '../decide/devices.ts';
 import { resolveEnv } from '../decide/env.ts';
 import { containerMemory, SANDBOX, withContainer } from '../decide/pod-memory.ts';
-import { needsSandbox, type PlannedContainer } from '../decide/pod-shape.ts';
+import { needsSandbox, type PlannedContainer, plannedContainers } from '../decide/pod-shape.ts';
 import { type PodAction, plannedOf, sandboxOf } from '../decide/pod-view.ts';
 import { afterRestart } from '../decide/restart.ts';
 import { isRuntimeError, type RuntimeError } from '../decide/runtime-error.ts';
@@ -34,6 +35,8 @@ export async function createContainer(
   } catch (error) {
     if (error instanceof ConfigError || error instanceof VolumeError)
       return refuse(tools, cell, name, 'CreateContainerConfigError', error.message);
+    if (error instanceof ShortageError)
+      return refuse(tools, cell, name, 'UnexpectedAdmissionError', error.message);
     if (!isRuntimeError(error) || isTransient(error)) throw error;
     await createFailed(tools, cell, name, error, signal);
   }
@@ -42,6 +45,9 @@ export async function createContainer(
 /** The pod's own settings forbid the container. */
 class ConfigError extends Error {}
 
+/** Every device of a kind that the container asks for is given away or absent. */
+class ShortageError extends Error {}
+
 async function appSpec(tools: Tools, cell: PodCell, action: CreateAction): Promise<ContainerSpec> {
   const planned = plannedOf(cell.pod, action.name);
   if (planned === undefined) throw new ConfigError(`pod has no container ${action.name}`);
@@ -49,7 +55,9 @@ async function appSpec(tools: Tools, cell: PodCell, action: CreateAction): Promi
   const env = resolveEnv(cell.pod, planned.spec, cell.config, context);
   if (!env.ok) throw new ConfigError(env.message);
   const { image } = containerMemory(cell.memory, action.name);
-  const volumes = await tools.volumes.containerVolumes(cell.pod, planned.spec, env.value);
+  const given = takeDevices(tools, cell, planned);
+  const variables = new Map([...env.value, ...deviceEnv(given)]);
+  const volumes = await tools.volumes.containerVolumes(cell.pod, planned.spec, variables);
   const lastWords = terminationFile(tools.volumes.paths(cell.uid), action.name, action.attempt);
   await ensureTerminationFile(lastWords);
   const engine = await tools.node.engine();
@@ -59,8 +67,8 @@ async function appSpec(tools: Tools, cell: PodCell, action: CreateAction): Promi
   const joins = joinsOf(tools, cell, planned);
   const result = containerConfig(cell.pod, planned.spec, {
     name: engineName(cell, action),
-    labels: labelsFor(cell, action, specHash(planned.spec)),
-    env: env.value,
+    labels: labelsFor(cell, action, specHash(planned.spec), givenDevices(given)),
+    env: variables,
     imageUser: image?.state === 'ready' ? image.user : '',
     mounts: [
       ...volumes.mounts,
@@ -70,7 +78,8 @@ async function appSpec(tools: Tools, cell: PodCell, action: CreateAction): Promi
         readOnly: false,
       },
     ],
-    devices: volumes.devices,
+    devices: [...volumes.devices, ...given.flatMap((unit) => unit.nodes)],
+    deviceGroups: given.flatMap((unit) => unit.groups),
     podIp: cell.memory.ip,
     ...(sandbox === undefined ? {} : { sandboxId: sandbox.id }),
     ...(joins === undefined ? {} : { joins }),
@@ -79,9 +88,30 @@ async function appSpec(tools: Tools, cell: PodCell, action: CreateAction): Promi
     cpuLimits: engine.cpuLimits,
     nodeMemoryBytes: tools.node.memoryBytes,
     lowestOomScore: tools.node.lowestOomScore,
+    ...tools.node.containerLimits(),
   });
   if (!result.ok) throw new ConfigError(result.message);
   return result.value;
+}
+
+/** Devices by the container's limits; init containers that have ended leave theirs to the rest of the pod. */
+function takeDevices(tools: Tools, cell: PodCell, planned: PlannedContainer): readonly DeviceUnit[] {
+  const inits = plannedContainers(cell.pod.spec).filter((p) => p.role === 'init' && !p.sidecar);
+  const done = planned.role === 'init' && !planned.sidecar ? [] : inits.map((p) => p.spec.name);
+  const allocation = tools.devices.take(cell.uid, planned.spec, new Set(done));
+  if (!allocation.ok) throw new ShortageError(shortageText(allocation));
+  return allocation.units;
+}
+
+/** Where the container finds its devices, for the variables that the node's configuration names. */
+function deviceEnv(given: readonly DeviceUnit[]): Map<string, string> {
+  const env = new Map<string, string>();
+  for (const { env: name, nodes } of given) {
+    if (name === undefined) continue;
+    const paths = nodes.map((node) => node.target).join(',');
+    env.set(name, [env.get(name), paths].filter((text) => text !== undefined).join(','));
+  }
+  return env;
 }
 
 function joinsOf(
@@ -107,7 +137,7 @@ async function sandboxSpec(tools: Tools, cell: PodCell, action: CreateAction): P
   const image = await tools.node.sandboxImage();
   return sandboxConfig(cell.pod, image, {
     name: engineName(cell, action),
-    labels: labelsFor(cell, action, ''),
+    labels: labelsFor(cell, action, '', {}),
     podIp: cell.memory.ip,
     lowestOomScore: tools.node.lowestOomScore,
     ...(tools.node.dns === undefined ? {} : { dns: tools.node.dns }),
@@ -120,8 +150,13 @@ function engineName(cell: PodCell, action: CreateAction): string {
   return ['cox', action.name || 'sandbox', name, namespace, uid.slice(0, 8), action.attempt].join('_');
 }
 
-function labelsFor(cell: PodCell, action: CreateAction, hash: string): Record<string, string> {
-  return writeLabels(identityOf(cell, action, hash));
+function labelsFor(
+  cell: PodCell,
+  action: CreateAction,
+  hash: string,
+  devices: GivenDevices,
+): Record<string, string> {
+  return writeLabels({ ...identityOf(cell, action, hash), devices });
 }
 
 function identityOf(cell: PodCell, action: CreateAction, hash: string) {
@@ -153,11 +188,7 @@ function noteCreated(
   const memory = containerMemory(cell.memory, name);
   const image = memory.image?.state === 'ready' ? memory.image : undefined;
   const why = before === undefined ? undefined : cell.memory.runs[before.id]?.stop?.why;
-  const crashed =
-    before?.state === 'exited' &&
-    memory.unstarted !== true &&
-    why !== 'SpecChanged' &&
-    why !== 'SandboxChanged';
+  const crashed = before?.state === 'exited' && memory.unstarted !== true && !isReplaced(why);
   const nowMs = tools.clock.monotonicMs();
   cell.memory = withContainer(cell.memory, name, {
     attempts: Math.max(memory.attempts, action.attempt),
@@ -166,7 +197,8 @@ function noteCreated(
     ...(before?.state === 'exited' ? { lastExit: terminatedState(before) } : {}),
   });
   tools.observer.note({
-    ...identityOf(cell, action, planned === undefined ? '' : specHash(planned.spec)),
+    ...(readLabels(spec.labels) ??
+      identityOf(cell, action, planned === undefined ? '' : specHash(planned.spec))),
     id,
     state: 'created',
     image: spec.image,

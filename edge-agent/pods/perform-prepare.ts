@@ -1,4 +1,11 @@
-import { containerMemory, failAgain, type ImageMemory, withContainer } from '../decide/pod-memory.ts';
+import { platformRefusal } from '../decide/image-platform.ts';
+import {
+  containerMemory,
+  failAgain,
+  type ImageFailureReason,
+  type ImageMemory,
+  withContainer,
+} from '../decide/pod-memory.ts';
 import { pullPolicy } from '../decide/pod-shape.ts';
 import { plannedOf } from '../decide/pod-view.ts';
 import { retryDelayMs } from '../decide/restart.ts';
@@ -68,7 +75,8 @@ export async function fetchImage(
   const wanted = pullPolicy(planned.spec);
   const policy = restart && wanted === 'Always' ? 'IfNotPresent' : wanted;
   const local = await tools.images.local(ref, policy, signal);
-  if (local !== undefined) {
+  const refusal = local === undefined ? undefined : refusalOf(tools, ref, local);
+  if (local !== undefined && refusal === undefined) {
     if (!restart) tellPresent(tools, cell, name, ref);
     setImage(cell, name, ready(ref, local));
     return;
@@ -77,7 +85,8 @@ export async function fetchImage(
   setImage(cell, name, { ref, state: 'fetching' });
   const request: FetchRequest = {
     ref,
-    policy,
+    // What is here is for other boards: the registry may have one for this board by now.
+    policy: refusal !== undefined && policy !== 'Never' ? 'Always' : policy,
     auths: registryAuths(cell.pod, ref, (secret) => cell.config.secret(secret)),
     onPull: () => tools.events.normal(cell.pod, 'Pulling', `Pulling image "${ref}"`, name),
   };
@@ -99,6 +108,11 @@ function tellPresent(tools: Tools, cell: PodCell, name: string, ref: string): vo
   tools.events.normal(cell.pod, 'Pulled', `Container image "${ref}" already present on machine`, name);
 }
 
+function refusalOf(tools: Tools, ref: string, image: ImageView): string | undefined {
+  const platform = tools.node.platform();
+  return platform === undefined ? undefined : platformRefusal(ref, image.platform, platform);
+}
+
 function setImage(cell: PodCell, name: string, image: ImageMemory): void {
   cell.memory = withContainer(cell.memory, name, { image });
 }
@@ -115,14 +129,15 @@ function finishFetch(
   before: ImageMemory | undefined,
   result: FetchResult,
 ): void {
-  const { events, clock } = tools;
+  const { events } = tools;
   if (!result.ok) {
     const { reason, message } = result;
-    events.warning(cell.pod, 'Failed', `Failed to pull image "${ref}": ${message}`, name);
-    events.warning(cell.pod, 'Failed', `Error: ${reason}`, name);
-    const previous = before?.state === 'failed' && before.ref === ref ? before.failure : undefined;
-    const failure = failAgain(previous, reason, message, clock.monotonicMs(), retryDelayMs);
-    setImage(cell, name, { ref, state: 'failed', failure });
+    failFetch(tools, cell, name, ref, before, reason, message, `Failed to pull image "${ref}": ${message}`);
+    return;
+  }
+  const refusal = refusalOf(tools, ref, result.image);
+  if (refusal !== undefined) {
+    failFetch(tools, cell, name, ref, before, 'ErrImagePlatform', refusal, `Cannot run ${refusal}`);
     return;
   }
   if (result.how === 'pulled') {
@@ -135,4 +150,21 @@ function finishFetch(
     events.normal(cell.pod, 'Pulled', text, name);
   }
   setImage(cell, name, ready(ref, result.image));
+}
+
+function failFetch(
+  { events, clock }: Tools,
+  cell: PodCell,
+  name: string,
+  ref: string,
+  before: ImageMemory | undefined,
+  reason: ImageFailureReason,
+  message: string,
+  text: string,
+): void {
+  events.warning(cell.pod, 'Failed', text, name);
+  events.warning(cell.pod, 'Failed', `Error: ${reason}`, name);
+  const previous = before?.state === 'failed' && before.ref === ref ? before.failure : undefined;
+  const failure = failAgain(previous, reason, message, clock.monotonicMs(), retryDelayMs);
+  setImage(cell, name, { ref, state: 'failed', failure });
 }

@@ -32,6 +32,7 @@ export function refuse(
   cell.memory = withContainer(cell.memory, name, { failure });
   if (name === SANDBOX)
     tools.events.warning(cell.pod, 'FailedCreatePodSandBox', `Failed to create pod sandbox: ${message}`);
+  else if (reason === 'UnexpectedAdmissionError') tools.events.warning(cell.pod, reason, message, name);
   else tools.events.warning(cell.pod, 'Failed', `Error: ${message}`, name);
 }
 

@@ -40,6 +40,8 @@ function killingText(name: string, why: StopReason): string {
       return `Container ${name} failed liveness probe, will be restarted`;
     case 'FailedPostStartHook':
       return `FailedPostStartHook: container ${name} will be restarted`;
+    case 'DeviceChanged':
+      return `A device of container ${name} is back as another, will be restarted`;
     case 'SandboxChanged':
       return `Container ${name} lost its sandbox, will be restarted`;
     default:

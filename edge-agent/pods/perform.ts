@@ -1,6 +1,6 @@
 import type { PodAction } from '../decide/pod-view.ts';
 import { createContainer } from './perform-create.ts';
-import { end, release } from './perform-end.ts';
+import { discard, end, release } from './perform-end.ts';
 import { fetchImage, findAddress, mountVolumes } from './perform-prepare.ts';
 import { startContainer } from './perform-start.ts';
 import {
@@ -56,6 +56,8 @@ export async function perform(
       return end(tools, cell, action);
     case 'release':
       return release(tools, cell);
+    case 'discard':
+      return discard(tools, cell);
     case 'gone':
       cell.memory = { ...cell.memory, gone: true };
       return;

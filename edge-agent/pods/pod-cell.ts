@@ -2,12 +2,14 @@ import type { Clock } from '../../kit/clock.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { DesiredPod } from '../../protocol/wire/messages.ts';
 import type { ContainerView } from '../decide/container.ts';
-import type { DnsChoice } from '../decide/container-spec.ts';
+import type { DnsChoice, LogLimits } from '../decide/container-spec.ts';
 import type { ConfigSource } from '../decide/env.ts';
 import type { NodeContext } from '../decide/field-ref.ts';
+import type { NodePlatform } from '../decide/image-platform.ts';
 import type { PodMemory, RunMemory } from '../decide/pod-memory.ts';
 import { withRun } from '../decide/pod-memory.ts';
 import { freshRun, type PodView, plannedOf, runOf } from '../decide/pod-view.ts';
+import type { DeviceDesk } from './device-desk.ts';
 import type { EngineObserver } from './engine-observer.ts';
 import type { EventRecorder } from './event-recorder.ts';
 import type { Images } from './images.ts';
@@ -32,6 +34,10 @@ export interface NodeServices {
   readonly cpuMilli: number;
   readonly memoryBytes: number;
   hostIp(): string;
+  /** What the profile caps for every container. */
+  containerLimits(): { readonly pidsLimit?: number; readonly log?: LogLimits };
+  /** What images can run here; undefined when nobody has said. */
+  platform(): NodePlatform | undefined;
 }
 
 /** Everything actions are performed with; one for all pods. */
@@ -43,6 +49,9 @@ export interface Tools {
   readonly observer: EngineObserver;
   readonly images: Images;
   readonly volumes: Volumes;
+  readonly devices: DeviceDesk;
+  /** True while the disk is nearly full. */
+  readonly isLean: () => boolean;
   readonly node: NodeServices;
   /** "Look at this pod again". */
   readonly wake: (podUid: string) => void;
@@ -75,6 +84,8 @@ export class PodCell {
       memory: this.memory,
       volumeRevision: this.volumeRevision,
       bootId: tools.node.bootId,
+      isLean: tools.isLean(),
+      devices: tools.devices.present(),
       nowMs: tools.clock.monotonicMs(),
     };
   }

@@ -4,18 +4,24 @@ import { KeyedQueue } from '../../kit/keyed-queue.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { DesiredPod, PodReport } from '../../protocol/wire/messages.ts';
 import { type ContainerView, newest, predecessor } from '../decide/container.ts';
-import { MAX_MESSAGE } from '../decide/container-status.ts';
-import { forgetFailures, forgetMissing, newMemory, type PodMemory } from '../decide/pod-memory.ts';
+import {
+  forgetFailures,
+  forgetMissing,
+  forgetShortages,
+  newMemory,
+  type PodMemory,
+} from '../decide/pod-memory.ts';
 import { plannedContainers } from '../decide/pod-shape.ts';
-import { plannedOf } from '../decide/pod-view.ts';
 import { bootId, lowestOomScore } from './boot-facts.ts';
 import { configSource } from './config-source.ts';
+import { DeviceDesk, type DeviceStock } from './device-desk.ts';
 import { EngineObserver } from './engine-observer.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { Images } from './images.ts';
+import { lastWordsOf, podFromLabels } from './last-words.ts';
 import { Node, type NodeOptions } from './node-services.ts';
 import { PodCell, type Tools } from './pod-cell.ts';
-import { readStart, terminationFile } from './pod-files.ts';
+import { PodDefence } from './pod-defence.ts';
 import { recover } from './pod-record.ts';
 import { PodWorker } from './pod-worker.ts';
 import type { DesiredState, PodContainer, PodSinks, Runtime } from './ports.ts';
@@ -24,7 +30,6 @@ import { Volumes } from './volumes.ts';
 /** Every pod is looked at this often even when nothing was heard of it. */
 const RESYNC_MS = 5 * 60_000;
 const RETRY = { baseMs: 200, maxMs: 10_000 };
-const LOG_TAIL_BYTES = 2048;
 
 export interface PodManagerOptions {
   readonly runtime: Runtime;
@@ -38,6 +43,8 @@ export interface PodManagerOptions {
   readonly runDir: string;
   /** How many pods may be worked on at once: creating and starting is bound by the processor. */
   readonly concurrency: number;
+  /** Device resources of the node; absent: it has none. */
+  readonly devices?: () => DeviceStock;
 }
 
 /**
@@ -46,6 +53,8 @@ export interface PodManagerOptions {
  * only when an accepted desired state does not name it; starting and stopping the manager touches no container.
  */
 export class PodManager {
+  /** The pods as the defence of the node sees them. */
+  readonly defence: PodDefence;
   readonly #options: PodManagerOptions;
   readonly #tools: Tools;
   readonly #node: Node;
@@ -62,13 +71,22 @@ export class PodManager {
     setMaxListeners(0, this.#abort.signal);
     const { runtime, clock, log, sinks } = options;
     const room = log.with({ room: 'pods' });
+    this.defence = new PodDefence(() => this.#tools, {
+      cells: () => [...this.#workers.values()].map((worker) => worker.cell),
+      desired: () => this.#desired,
+      isEngineReady: () => this.engineReady,
+      lookAtAll: () => this.#lookAtAll(),
+    });
     this.#node = new Node(options.node, runtime, room, () => this.#usedAddresses());
     this.#observer = new EngineObserver({
       runtime,
       clock,
       log: room,
-      lastWords: (view) => this.#lastWords(view),
+      lastWords: (view) =>
+        lastWordsOf(this.#tools, view, this.#workers.get(view.podUid)?.cell.pod, this.#abort.signal),
       onChange: (uid) => this.#queue.add(uid),
+      onOom: (view) => this.#tellOom(view),
+      onRemoved: () => sinks.onImagesTouched?.(),
       onUp: () => this.#engineUp(),
     });
     this.#tools = {
@@ -77,8 +95,10 @@ export class PodManager {
       log: room,
       events: new EventRecorder(clock, sinks.onEvent),
       observer: this.#observer,
-      images: new Images(runtime, clock),
+      images: new Images(runtime, clock, () => sinks.onImagesTouched?.()),
       volumes: new Volumes(options.dataDir, options.runDir),
+      devices: new DeviceDesk(options.devices ?? (() => ({ names: [], units: [] }))),
+      isLean: () => this.defence.isLean,
       node: this.#node,
       wake: (uid) => this.#queue.add(uid),
     };
@@ -153,6 +173,17 @@ export class PodManager {
     return cell?.pod.spec.hostNetwork === true ? this.#node.hostIp() : cell?.memory.ip;
   }
 
+  /** Devices came or went: who has one, or waits for one, is looked at again. */
+  devicesChanged(): void {
+    for (const uid of this.#tools.devices.holders()) this.#queue.add(uid);
+    for (const [uid, { cell }] of this.#workers) {
+      const next = forgetShortages(cell.memory);
+      if (next === cell.memory) continue;
+      cell.memory = next;
+      this.#queue.add(uid);
+    }
+  }
+
   /** Every pod this node holds with its newest status, gone ones included until the desired state drops them. */
   inventory(): PodReport[] {
     const held = [...this.#workers.values()].filter((w) => !w.isRemoved);
@@ -183,7 +214,7 @@ export class PodManager {
     if (this.#desired === undefined) return worker.watch();
     cell.removed = pod === undefined;
     const round = await worker.look(this.#abort.signal);
-    if (cell.memory.ended !== undefined) this.#node.freeAddress(uid);
+    if (cell.memory.ended !== undefined) this.#giveBack(uid);
     if (round.gone === true) this.#forget(uid, worker);
     else if (round.again !== undefined) this.#queue.addAfter(uid, round.again);
   }
@@ -215,12 +246,24 @@ export class PodManager {
 
   /** Nothing of the pod is left. Its record stays until the desired state drops it, so that `gone` can be told again. */
   #forget(uid: string, worker: PodWorker): void {
-    this.#node.freeAddress(uid);
+    this.#giveBack(uid);
     const desired = this.#desired?.pods.has(uid) === true;
     if (desired && !worker.isRemoved) return;
     worker.stop();
     this.#workers.delete(uid);
     if (desired) this.#queue.add(uid);
+  }
+
+  #giveBack(uid: string): void {
+    this.#node.freeAddress(uid);
+    if (this.#tools.devices.free(uid)) this.devicesChanged();
+  }
+
+  #tellOom({ podUid, name }: ContainerView): void {
+    const pod = this.#workers.get(podUid)?.cell.pod;
+    if (pod === undefined) return;
+    const text = `Memory cgroup out of memory: a process of container ${name} was killed`;
+    this.#tools.events.warning(pod, 'OOMKilling', text, name);
   }
 
   #lookAtAll(): void {
@@ -234,6 +277,8 @@ export class PodManager {
 
   #engineUp(): void {
     this.#node.engineReturned();
+    this.#tools.devices.recover(this.#observer.all());
+    this.#options.sinks.onImagesTouched?.();
     for (const { cell } of this.#workers.values()) cell.memory = forgetFailures(cell.memory);
     this.#lookAtAll();
   }
@@ -256,26 +301,4 @@ export class PodManager {
     const live = this.#observer.all().filter((view) => view.state !== 'exited');
     return new Set(live.flatMap((view) => view.podIp ?? []));
   }
-
-  async #lastWords(view: ContainerView): Promise<string | undefined> {
-    if (view.role === 'sandbox') return undefined;
-    const { volumes, runtime } = this.#tools;
-    const file = terminationFile(volumes.paths(view.podUid), view.name, view.attempt);
-    const words = await readStart(file, MAX_MESSAGE);
-    const pod = this.#workers.get(view.podUid)?.cell.pod;
-    const policy = pod && plannedOf(pod, view.name)?.spec.terminationMessagePolicy;
-    if (words !== undefined || view.exitCode === 0 || policy !== 'FallbackToLogsOnError') return words;
-    return runtime.tail(view.id, LOG_TAIL_BYTES, this.#abort.signal);
-  }
-}
-
-/** What the labels tell of a pod nobody describes: enough to report it, and to stop it when nobody wants it. */
-function podFromLabels(views: readonly ContainerView[]): DesiredPod | undefined {
-  const first = views[0];
-  if (first === undefined) return undefined;
-  const byName = new Map(views.filter((v) => v.role === 'app').map((v) => [v.name, v]));
-  return {
-    metadata: { uid: first.podUid, name: first.podName, namespace: first.podNamespace },
-    spec: { containers: [...byName.values()].map((v) => ({ name: v.name, image: v.image })) },
-  };
 }

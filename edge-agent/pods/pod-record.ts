@@ -1,6 +1,12 @@
 import { join } from 'node:path';
 import type { PodStatus } from '../../protocol/kinds/pod.ts';
-import { type ContainerMemory, newMemory, type PodMemory, type RunMemory } from '../decide/pod-memory.ts';
+import {
+  type ContainerMemory,
+  type Eviction,
+  newMemory,
+  type PodMemory,
+  type RunMemory,
+} from '../decide/pod-memory.ts';
 import { type PodPaths, readJson, writeJson } from './pod-files.ts';
 
 /**
@@ -21,6 +27,7 @@ export interface Recovered {
 }
 
 const recordFile = (paths: PodPaths): string => join(paths.run, 'record.json');
+const evictedFile = (paths: PodPaths): string => join(paths.data, 'evicted.json');
 const endedFile = (paths: PodPaths): string => join(paths.data, 'ended.json');
 
 /** Reads what is left of an earlier agent; a fresh memory when nothing is. Never throws for missing or torn files. */
@@ -31,6 +38,7 @@ export async function recover(
 ): Promise<Recovered> {
   const record = (await readJson(recordFile(paths))) as Partial<PodRecord> | undefined;
   const ended = (await readJson(endedFile(paths))) as PodStatus | undefined;
+  const eviction = (await readJson(evictedFile(paths))) as Eviction | undefined;
   const startAtMs = record?.startAtMs ?? labelStartMs ?? now.wallMs;
   const startMs = now.monotonicMs - Math.max(0, now.wallMs - startAtMs);
   const memory: PodMemory = {
@@ -39,6 +47,7 @@ export async function recover(
     runs: Object.fromEntries(
       Object.entries(record?.runs ?? {}).map(([id, run]) => [id, { ...run, healthy: true }]),
     ),
+    ...(eviction === undefined ? {} : { eviction }),
     ...(ended === undefined ? {} : { ended }),
   };
   return { memory, ...(record?.status === undefined ? {} : { status: record.status }) };
@@ -69,4 +78,9 @@ export function writeRecord(paths: PodPaths, record: object): Promise<void> {
 /** Writes down, durably, that the pod has ended, so that no reboot runs it again. */
 export function writeEnded(paths: PodPaths, status: PodStatus): Promise<void> {
   return writeJson(endedFile(paths), status, true);
+}
+
+/** Writes down, durably, that the node takes the pod's place back: a reboot in the middle must not start it again. */
+export function writeEviction(paths: PodPaths, eviction: Eviction): Promise<void> {
+  return writeJson(evictedFile(paths), eviction, true);
 }

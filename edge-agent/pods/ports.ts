@@ -10,6 +10,8 @@ export interface ImageView {
   readonly user: string;
   readonly stopSignal: string;
   readonly sizeBytes: number;
+  /** `arm64` or `arm/v7`; empty when the image does not say. */
+  readonly platform: string;
 }
 
 /** What the engine can do. */
@@ -108,6 +110,8 @@ export interface PodSinks {
   readonly onStatus: (report: PodReport) => void;
   /** Something for people; a repetition has the same `id` and a higher `count`. */
   readonly onEvent: (event: EventReport) => void;
+  /** A pull ended, a container went, or the engine is back: its images may be others. */
+  readonly onImagesTouched?: () => void;
 }
 
 /** A container of a pod for logs, exec and attach. `previousId` is the one before, while the engine still has it. */

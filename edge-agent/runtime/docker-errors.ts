@@ -116,3 +116,13 @@ function readAnswer(error: unknown): EngineAnswer {
 export function isNotModified(error: unknown): boolean {
   return error instanceof Error && (error as Error & { statusCode?: unknown }).statusCode === 304;
 }
+
+/** True when the engine says that there is no such thing. */
+export function isNotFound(error: unknown): boolean {
+  return (error as { statusCode?: unknown } | null)?.statusCode === 404;
+}
+
+/** True when the engine refuses because something else uses the thing. */
+export function isConflict(error: unknown): boolean {
+  return (error as { statusCode?: unknown } | null)?.statusCode === 409;
+}

@@ -2,7 +2,12 @@ import type { ContainerCreateOptions, HostConfig } from 'dockerode';
 import type { ContainerSpec, NamespaceChoice } from '../decide/container-spec.ts';
 
 /** Size and number of a container's log files; the engine's own default would grow without end. */
-const LOG_CONFIG = { Type: 'json-file', Config: { 'max-size': '10m', 'max-file': '2' } } as const;
+const LOG_LIMITS = { maxBytes: 10 * 1024 * 1024, maxFiles: 2 } as const;
+/** The kernel's usual period, in microseconds, and the least quota it takes. */
+const CPU_PERIOD = 100_000;
+const MIN_QUOTA = 1_000;
+/** The engine refuses a container with a lower memory limit. */
+const MIN_MEMORY_BYTES = 6 * 1024 * 1024;
 
 /** The engine's create request for a container on the pod network `network`. The engine restarts nothing: the agent does. */
 export function dockerCreate(spec: ContainerSpec, network: string): ContainerCreateOptions {
@@ -43,7 +48,7 @@ function hostConfig(spec: ContainerSpec, network: string): HostConfig {
   return {
     NetworkMode: networkMode(spec, network),
     RestartPolicy: { Name: 'no' },
-    LogConfig: LOG_CONFIG,
+    LogConfig: logConfig(spec),
     PidMode: namespaceMode(spec.pid) ?? '',
     IpcMode: spec.ipc === 'shareable' ? 'shareable' : (namespaceMode(spec.ipc) ?? 'private'),
     Mounts: spec.mounts.map((m) => ({
@@ -72,12 +77,24 @@ function hostConfig(spec: ContainerSpec, network: string): HostConfig {
   };
 }
 
-/** Memory and swap together equal the memory limit: no swap, as in Kubernetes. */
+function logConfig({ log = LOG_LIMITS }: ContainerSpec): NonNullable<HostConfig['LogConfig']> {
+  const kib = Math.max(1, Math.ceil(log.maxBytes / 1024));
+  return { Type: 'json-file', Config: { 'max-size': `${kib}k`, 'max-file': String(log.maxFiles) } };
+}
+
+/**
+ * Memory and swap together equal the memory limit: no swap, as in Kubernetes. CPU by period and quota, because the engine refuses a
+ * number of CPUs above that of the board, which a manifest written for bigger ones may ask for.
+ */
 function limits({ limits: l }: ContainerSpec): HostConfig {
+  const memory = l.memoryBytes === undefined ? undefined : Math.max(MIN_MEMORY_BYTES, l.memoryBytes);
   return {
     ...(l.cpuShares === undefined ? {} : { CpuShares: l.cpuShares }),
-    ...(l.cpuMilli === undefined ? {} : { NanoCpus: l.cpuMilli * 1_000_000 }),
-    ...(l.memoryBytes === undefined ? {} : { Memory: l.memoryBytes, MemorySwap: l.memoryBytes }),
+    ...(l.cpuMilli === undefined
+      ? {}
+      : { CpuPeriod: CPU_PERIOD, CpuQuota: Math.max(MIN_QUOTA, (l.cpuMilli * CPU_PERIOD) / 1000) }),
+    ...(memory === undefined ? {} : { Memory: memory, MemorySwap: memory }),
+    ...(l.pids === undefined ? {} : { PidsLimit: l.pids }),
     ...(l.oomScoreAdj === undefined ? {} : { OomScoreAdj: l.oomScoreAdj }),
   };
 }

@@ -4,12 +4,20 @@ import type { ContainerSpec } from '../decide/container-spec.ts';
 import { isRuntimeError } from '../decide/runtime-error.ts';
 import { isNotModified, type Operation, toRuntimeError } from './docker-errors.ts';
 import { containerEvents } from './docker-events.ts';
-import { findImage, loadSandboxImage, pullImage } from './docker-images.ts';
+import {
+  findImage,
+  imagesInUse,
+  listImages,
+  loadSandboxImage,
+  pullImage,
+  removeImage,
+  writtenBytes,
+} from './docker-images.ts';
 import { ensurePodNetwork, type PodNetwork } from './docker-network.ts';
 import { dockerCreate } from './docker-spec.ts';
 import { attachSession, execSession, logSession, runCommand, tailLog } from './docker-streams.ts';
 import { type ContainerEvent, viewOf } from './docker-view.ts';
-import type { EngineFacts, ExecOutcome, ImageFacts, RegistryLogin } from './engine.ts';
+import type { EngineFacts, ExecOutcome, ImageFacts, RegistryLogin, StoredImage } from './engine.ts';
 import type { LogOptions, LogSession, Session, SessionOptions } from './streams.ts';
 
 /** The oldest API asked for: that of Engine 20.10. Engines that have dropped it are spoken to in their oldest. */
@@ -114,6 +122,26 @@ export class DockerRuntime {
 
   async image(ref: string, signal?: AbortSignal): Promise<ImageFacts | undefined> {
     return this.#call('image', (docker) => findImage(docker, ref), signal);
+  }
+
+  /** Every image of the engine. */
+  async images(): Promise<StoredImage[]> {
+    return this.#call('image', listImages);
+  }
+
+  /** Ids of images that any container was made from, whoever made it. */
+  async imagesInUse(): Promise<Set<string>> {
+    return this.#call('list', imagesInUse);
+  }
+
+  /** Removes an image under all its names; false when something uses it. */
+  async removeImage(image: StoredImage): Promise<boolean> {
+    return this.#call('image', (docker) => removeImage(docker, image));
+  }
+
+  /** Bytes the agent's containers have written into their own layers, by id. Takes the engine long. */
+  async writtenBytes(signal?: AbortSignal): Promise<Map<string, number>> {
+    return this.#call('list', (docker) => writtenBytes(docker, LABELS.podUid), signal);
   }
 
   async pull(ref: string, auth: RegistryLogin | undefined, signal?: AbortSignal): Promise<void> {

@@ -15,6 +15,16 @@ export interface ImageFacts {
   readonly user: string;
   readonly stopSignal: string;
   readonly sizeBytes: number;
+  /** `arm64` or `arm/v7`, with `linux` understood; empty when the image does not say. */
+  readonly platform: string;
+}
+
+/** An image of the engine with all its names, as the node reports it. */
+export interface StoredImage {
+  readonly id: string;
+  readonly tags: readonly string[];
+  readonly digests: readonly string[];
+  readonly sizeBytes: number;
 }
 
 export interface ExecOutcome {

@@ -5,7 +5,7 @@ import type { ContainerSpec } from '../decide/container-spec.ts';
 import { RuntimeError } from '../decide/runtime-error.ts';
 import type { PodNetwork } from './docker-network.ts';
 import type { ContainerEvent } from './docker-view.ts';
-import type { EngineFacts, ExecOutcome, ImageFacts, RegistryLogin } from './engine.ts';
+import type { EngineFacts, ExecOutcome, ImageFacts, RegistryLogin, StoredImage } from './engine.ts';
 import { EventFan } from './memory-events.ts';
 import { type Program, readProgram } from './memory-program.ts';
 
@@ -23,6 +23,8 @@ export interface MemoryOptions {
   readonly images: Readonly<Record<string, readonly string[]>>;
   /** Images that can be pulled; absent: the registry cannot be reached. */
   readonly registry?: Readonly<Record<string, readonly string[]>>;
+  /** Platform that images say they are for; absent: they do not say. */
+  readonly platform?: string;
   /** What a start costs, in ms of the clock. */
   readonly startMs?: number;
 }
@@ -150,7 +152,40 @@ export class MemoryRuntime {
   async image(ref: string): Promise<ImageFacts | undefined> {
     this.#reach();
     if (!this.#images.has(ref)) return undefined;
-    return { id: imageId(ref), user: '', stopSignal: '', sizeBytes: 1 };
+    return {
+      id: imageId(ref),
+      user: '',
+      stopSignal: '',
+      sizeBytes: 1,
+      platform: this.#options.platform ?? '',
+    };
+  }
+
+  async images(): Promise<StoredImage[]> {
+    this.#reach();
+    return [...this.#images.keys()].map((ref) => ({
+      id: imageId(ref),
+      tags: [ref],
+      digests: [],
+      sizeBytes: 1,
+    }));
+  }
+
+  async imagesInUse(): Promise<Set<string>> {
+    this.#reach();
+    return new Set(this.#all().map((c) => c.view.imageId));
+  }
+
+  async removeImage(image: StoredImage): Promise<boolean> {
+    this.#reach();
+    if (this.#all().some((c) => c.view.imageId === image.id)) return false;
+    for (const ref of image.tags) this.#images.delete(ref);
+    return true;
+  }
+
+  async writtenBytes(): Promise<Map<string, number>> {
+    this.#reach();
+    return new Map(this.#all().map((c) => [c.view.id, 0]));
   }
 
   async pull(ref: string, _auth: RegistryLogin | undefined): Promise<void> {

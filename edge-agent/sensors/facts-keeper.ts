@@ -1,9 +1,16 @@
 import type { NodeFacts } from '../../protocol/wire/messages.ts';
-import { judgeConditions } from '../decide/pressure.ts';
+import {
+  judgeConditions,
+  judgePressure,
+  NO_PRESSURE,
+  type PressureInput,
+  type PressureState,
+} from '../decide/pressure.ts';
 import type { Profile } from '../decide/profile.ts';
-import { collectFacts, readAddresses, readPressure } from './facts.ts';
+import { collectFacts, readAddresses, readHealth, readPressure } from './facts.ts';
 import type { Inventory } from './inventory.ts';
 import type { MachineFiles } from './machine-files.ts';
+import { Thermometer } from './thermometer.ts';
 
 export interface FactsKeeperOptions {
   readonly files: MachineFiles;
@@ -18,6 +25,18 @@ export interface FactsKeeperOptions {
   engine(): { readonly isReady: boolean; readonly version: string };
   /** RFC 3339 time of now, for transitions of conditions. */
   nowTime(): string;
+  /** Monotonic ms. */
+  nowMs(): number;
+  /** Counts of device resources by name. */
+  devices(): Readonly<Record<string, number>>;
+  /** Images on the node; undefined while they are not known. */
+  images(): NodeFacts['images'];
+}
+
+/** One look at the machine: the figures, and the pressures that follow from them. */
+export interface PressureReading {
+  readonly input: PressureInput;
+  readonly state: PressureState;
 }
 
 /** Keeps the facts of the device; `refresh` costs some ten small reads and says whether anything changed. */
@@ -25,10 +44,14 @@ export class FactsKeeper {
   readonly #options: FactsKeeperOptions;
   #inventory: Inventory | undefined;
   #towardsHub: string | undefined;
+  readonly #thermometer: Thermometer;
+  #reading: PressureReading;
   #facts: NodeFacts;
 
   constructor(options: FactsKeeperOptions) {
     this.#options = options;
+    this.#thermometer = new Thermometer(options.files);
+    this.#reading = this.#read(NO_PRESSURE);
     this.#facts = this.#collect([]);
   }
 
@@ -36,8 +59,14 @@ export class FactsKeeper {
     return this.#facts;
   }
 
+  /** The pressures as of the last look. */
+  get pressure(): PressureReading {
+    return this.#reading;
+  }
+
   /** Looks at the machine again; true when the facts are not what they were. */
   refresh(): boolean {
+    this.#reading = this.#read(this.#reading.state);
     const next = this.#collect(this.#facts.conditions);
     if (JSON.stringify(next) === JSON.stringify(this.#facts)) return false;
     this.#facts = next;
@@ -54,11 +83,17 @@ export class FactsKeeper {
     this.#towardsHub = towardsHub;
   }
 
+  #read(before: PressureState): PressureReading {
+    const { files, diskPath, profile, nowMs } = this.#options;
+    const input = readPressure(files, diskPath, this.#thermometer.read());
+    return { input, state: judgePressure(before, input, profile(), nowMs()) };
+  }
+
   #collect(before: NodeFacts['conditions']): NodeFacts {
     const o = this.#options;
     const profile = o.profile();
     const engine = o.engine();
-    const pressure = readPressure(o.files, o.diskPath, engine.isReady);
+    const images = o.images();
     return collectFacts(o.files, {
       nodeName: o.nodeName(),
       profile,
@@ -70,8 +105,15 @@ export class FactsKeeper {
       engineVersion: engine.version,
       diskPath: o.diskPath,
       addresses: readAddresses(o.nodeName(), this.#towardsHub),
-      conditions: judgeConditions(pressure, profile, before, o.nowTime()),
+      conditions: judgeConditions(
+        this.#reading.state,
+        readHealth(o.files, engine.isReady),
+        before,
+        o.nowTime(),
+      ),
       inventory: this.#inventory,
+      devices: o.devices(),
+      ...(images === undefined ? {} : { images }),
     });
   }
 }

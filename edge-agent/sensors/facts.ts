@@ -1,11 +1,12 @@
 import { networkInterfaces } from 'node:os';
 import type { Condition } from '../../protocol/kinds/meta.ts';
 import type { NodeFacts } from '../../protocol/wire/messages.ts';
-import type { PressureInput } from '../decide/pressure.ts';
+import type { HealthInput, PressureInput } from '../decide/pressure.ts';
 import type { Board, Profile } from '../decide/profile.ts';
 import type { Inventory } from './inventory.ts';
 import type { MachineFiles } from './machine-files.ts';
 import { readMemory } from './node-sampler.ts';
+import { kubernetesArch } from './platform.ts';
 
 /** What the agent knows besides the machine's files. */
 export interface FactsInput {
@@ -23,9 +24,11 @@ export interface FactsInput {
   readonly addresses: NodeFacts['addresses'];
   readonly conditions: readonly Condition[];
   readonly inventory: Inventory | undefined;
+  /** Counts of device resources by name. */
+  readonly devices: Readonly<Record<string, number>>;
+  /** Images on the node; absent while they are not known. */
+  readonly images?: NodeFacts['images'];
 }
-
-const KUBERNETES_ARCH: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386' };
 
 /** The board as profiles see it. The device tree names a Pi; other machines have no model before the inventory. */
 export function readBoard(files: MachineFiles, arch: string): Board {
@@ -35,7 +38,7 @@ export function readBoard(files: MachineFiles, arch: string): Board {
 /** Facts of the device as hello and facts reports carry them; equal for an unchanged machine. */
 export function collectFacts(files: MachineFiles, input: FactsInput): NodeFacts {
   const { profile } = input;
-  const arch = KUBERNETES_ARCH[input.arch] ?? input.arch;
+  const arch = kubernetesArch(input.arch);
   const model = readBoard(files, input.arch).model || (input.inventory?.model ?? '');
   return {
     cpuMilli: input.cpuCount * 1000,
@@ -69,18 +72,36 @@ export function collectFacts(files: MachineFiles, input: FactsInput): NodeFacts 
       architecture: arch,
     },
     conditions: input.conditions,
+    ...(Object.keys(input.devices).length === 0 ? {} : { devices: input.devices }),
+    ...(input.images === undefined ? {} : { images: input.images }),
   };
 }
 
 /** The figures behind the pressure conditions, from the machine's files. */
-export function readPressure(files: MachineFiles, diskPath: string, isEngineReady: boolean): PressureInput {
+export function readPressure(
+  files: MachineFiles,
+  diskPath: string,
+  temperatureCelsius: number | undefined,
+): PressureInput {
   const memory = readMemory(files);
   const stall = readMemoryStall(files);
+  const disk = files.fileSystem(diskPath);
+  const pids = readPids(files);
   return {
     memoryAvailableRatio: memory.totalBytes === 0 ? 1 : 1 - memory.usedBytes / memory.totalBytes,
+    memoryTotalBytes: memory.totalBytes,
     ...(stall === undefined ? {} : { memoryStallRatio: stall }),
-    diskUsedRatio: files.fileSystem(diskPath)?.usedRatio ?? 0,
-    pidUsedRatio: readPidUse(files),
+    diskUsedRatio: disk?.usedRatio ?? 0,
+    diskTotalBytes: disk?.totalBytes ?? 0,
+    pidUsedRatio: pids.usedRatio,
+    pidLimit: pids.limit,
+    ...(temperatureCelsius === undefined ? {} : { temperatureCelsius }),
+  };
+}
+
+/** What the other conditions are judged by. */
+export function readHealth(files: MachineFiles, isEngineReady: boolean): HealthInput {
+  return {
     isEngineReady,
     hasMemoryCgroup: hasMemoryCgroup(files),
     memoryCgroupAdvice: memoryCgroupAdvice(files),
@@ -118,20 +139,24 @@ function memoryCgroupAdvice(files: MachineFiles): string {
   return `add "${words}" to the kernel's command line (on most systems GRUB_CMDLINE_LINUX in /etc/default/grub, then update-grub) and reboot; ${unenforced}`;
 }
 
-/** PSI, where the kernel has it: the share of the last minute in which all tasks waited for memory. */
+/**
+ * PSI, where the kernel has it: the share of time in which all tasks waited for memory. The lower of the last minute and the last ten
+ * seconds: a moment is no shortage, and one that is over must not cost another pod.
+ */
 function readMemoryStall(files: MachineFiles): number | undefined {
-  const found = /^full .*?avg60=([\d.]+)/m.exec(files.text('proc/pressure/memory') ?? '');
-  return found === null ? undefined : Number(found[1]) / 100;
+  const found = /^full avg10=([\d.]+) avg60=([\d.]+)/m.exec(files.text('proc/pressure/memory') ?? '');
+  return found === null ? undefined : Math.min(Number(found[1]), Number(found[2])) / 100;
 }
 
 /** Threads that exist, of those the kernel allows. */
-function readPidUse(files: MachineFiles): number {
+function readPids(files: MachineFiles): { usedRatio: number; limit: number } {
   const threads = Number(/\/(\d+)/.exec(files.text('proc/loadavg') ?? '')?.[1] ?? 0);
   const limit = Math.min(
     files.number('proc/sys/kernel/pid_max') ?? Number.POSITIVE_INFINITY,
     files.number('proc/sys/kernel/threads-max') ?? Number.POSITIVE_INFINITY,
   );
-  return Number.isFinite(limit) && limit > 0 ? Math.min(1, threads / limit) : 0;
+  if (!Number.isFinite(limit) || limit <= 0) return { usedRatio: 0, limit: 0 };
+  return { usedRatio: Math.min(1, threads / limit), limit };
 }
 
 function readOsImage(files: MachineFiles): string {

@@ -1,5 +1,6 @@
 import type { Telemetry } from '../../protocol/wire/messages.ts';
 import type { MachineFiles } from './machine-files.ts';
+import { Thermometer } from './thermometer.ts';
 
 /** Use of memory in bytes; `used` is what is not available to new work. */
 export interface MemoryUse {
@@ -31,7 +32,7 @@ const THROTTLED_NOW = 0xf;
 export class NodeSampler {
   readonly #files: MachineFiles;
   readonly #diskPath: string;
-  readonly #temperatureFile: string | undefined;
+  readonly #thermometer: Thermometer;
   readonly #throttledFile: string | undefined;
   #last: Counters;
 
@@ -39,7 +40,7 @@ export class NodeSampler {
   constructor(files: MachineFiles, diskPath: string, nowMs: number) {
     this.#files = files;
     this.#diskPath = diskPath;
-    this.#temperatureFile = findTemperatureFile(files);
+    this.#thermometer = new Thermometer(files);
     this.#throttledFile = THROTTLED_FILES.find((path) => files.text(path) !== undefined);
     this.#last = this.#count(nowMs);
   }
@@ -52,7 +53,7 @@ export class NodeSampler {
     const windowMs = Math.max(1, now.sinceMs - last.sinceMs);
     const allTicks = now.allTicks - last.allTicks;
     const memory = readMemory(this.#files);
-    const celsius = this.#temperature();
+    const celsius = this.#thermometer.read();
     const throttled = this.#throttled();
     const perSecond = (bytes: number): number => Math.max(0, (bytes * 1000) / windowMs);
     return {
@@ -70,14 +71,6 @@ export class NodeSampler {
 
   #count(nowMs: number): Counters {
     return { sinceMs: nowMs, ...readCpu(this.#files), ...readNetwork(this.#files) };
-  }
-
-  #temperature(): number | undefined {
-    if (this.#temperatureFile === undefined) return undefined;
-    const milli = this.#files.number(this.#temperatureFile);
-    const celsius = milli === undefined ? undefined : milli / 1000;
-    // Sensors that are not there read as absurd values.
-    return celsius === undefined || celsius < -40 || celsius > 150 ? undefined : celsius;
   }
 
   #throttled(): boolean | undefined {
@@ -123,18 +116,6 @@ function readNetwork(files: MachineFiles): { rxBytes: number; txBytes: number } 
     txBytes += Number(counts[8] ?? 0);
   }
   return { rxBytes, txBytes };
-}
-
-/** The processor's own zone when one says so, else the first that can be read. */
-function findTemperatureFile(files: MachineFiles): string | undefined {
-  const zones = files
-    .list('sys/class/thermal')
-    .filter((name) => name.startsWith('thermal_zone'))
-    .map((name) => `sys/class/thermal/${name}`);
-  const isCpu = (zone: string): boolean => /cpu|soc|x86_pkg|core/i.test(files.text(`${zone}/type`) ?? '');
-  const zone =
-    zones.find(isCpu) ?? zones.find((candidate) => files.number(`${candidate}/temp`) !== undefined);
-  return zone === undefined ? undefined : `${zone}/temp`;
 }
 
 function clampRatio(value: number): number {

@@ -70,6 +70,23 @@ export class PodUsageSampler {
     return { cpuMilli, memoryBytes };
   }
 
+  /** Working-set memory of a container in bytes; undefined when it has just ended. */
+  memoryOf(id: string, nowMs: number): number | undefined {
+    const seen = this.#seen.get(id) ?? this.#find(id, nowMs);
+    return seen === undefined ? undefined : this.#memoryBytes(seen.place);
+  }
+
+  /** Processes and threads of a container; undefined when it has just ended. */
+  processesOf(id: string, nowMs: number): number | undefined {
+    const place = (this.#seen.get(id) ?? this.#find(id, nowMs))?.place;
+    if (place?.cpuDir === undefined) return undefined;
+    const pidsDir = place.version === 2 ? place.cpuDir : pidsDirOf(place.cpuDir);
+    const counted = this.#files.number(`${pidsDir}/pids.current`);
+    if (counted !== undefined) return counted;
+    const procs = this.#files.text(`${place.cpuDir}/cgroup.procs`);
+    return procs?.split('\n').filter((pid) => pid !== '').length;
+  }
+
   #find(id: string, nowMs: number): Seen | undefined {
     const triedMs = this.#missing.get(id);
     if (triedMs !== undefined && nowMs - triedMs < 60_000) return undefined;
@@ -132,6 +149,11 @@ export function findCgroup(files: MachineFiles, id: string): CgroupPlace | undef
   const memoryDir = `${CGROUP}/memory${cpuDir.slice(`${CGROUP}/${cpuRoot}`.length)}`;
   const hasMemory = files.text(`${memoryDir}/memory.usage_in_bytes`) !== undefined;
   return { version: 1, cpuDir, memoryDir: hasMemory ? memoryDir : undefined };
+}
+
+/** The pids hierarchy of cgroup v1 beside that of the processor. */
+function pidsDirOf(cpuDir: string): string {
+  return cpuDir.replace(/^(sys\/fs\/cgroup)\/[^/]+/, '$1/pids');
 }
 
 /** The usual places first, then a search by name for engines with a cgroup parent of their own. */

@@ -43,7 +43,7 @@ export function apiServicesAnswer(
   const matches = selection(apiServiceKind, options.labelSelector, options.fieldSelector);
   const items = services(context).filter(matches ?? (() => true));
   const metadata = { resourceVersion: String(context.store.revision) };
-  return { object: projectList(apiServiceKind, items, metadata, project) };
+  return { list: projectList(apiServiceKind, items, metadata, project) };
 }
 
 /** One for each group version, in the order of discovery. */

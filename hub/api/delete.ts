@@ -44,7 +44,7 @@ export async function removeAll(context: ApiContext, exchange: Exchange, target:
   const metadata = { resourceVersion: String(context.store.revision) };
   const nowMs = context.clock.nowMs();
   const objects = removals.map((removal) => removal.object);
-  return { object: projectList(spec, objects, metadata, { as, include: 'Metadata', nowMs }) };
+  return { list: projectList(spec, objects, metadata, { as, include: 'Metadata', nowMs }) };
 }
 
 /** Options from the body (DeleteOptions) or, field by field, from the query. */

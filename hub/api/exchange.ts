@@ -28,8 +28,20 @@ export interface Exchange {
   readonly warnings: string[];
 }
 
-/** What a handler wants sent. `object` goes through content negotiation, `text` as it is. */
+/** A list that is written item by item: what stands before the items, the field that holds them, and each of them, once. */
+export interface ListDocument {
+  readonly head: object;
+  readonly field: 'items' | 'rows';
+  readonly items: Iterable<object>;
+}
+
+/** What a handler wants sent. `object` and `list` go through content negotiation, `text` as it is. */
 export type Answer =
+  | {
+      readonly list: ListDocument;
+      readonly code?: number;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   | { readonly object: object; readonly code?: number; readonly headers?: Readonly<Record<string, string>> }
   | {
       readonly text: string | Uint8Array;

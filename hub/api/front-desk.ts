@@ -67,7 +67,7 @@ export class FrontDesk {
     response.on('error', () => response.destroy());
     const exchange = exchangeOf(request, response, controller.signal, upgrade, this.#stallMs);
     try {
-      send(exchange, await this.#handle(exchange));
+      await send(exchange, await this.#handle(exchange));
     } catch (error) {
       this.#refuse(exchange, error);
     }

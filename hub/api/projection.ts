@@ -1,6 +1,7 @@
 import { apiVersionOf, type Column, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError } from '../../protocol/status.ts';
+import type { ListDocument } from './exchange.ts';
 import type { Projection } from './media.ts';
 
 /** What a Table row carries beside its cells. */
@@ -34,16 +35,25 @@ export function projectList(
   items: readonly KubeObject[],
   metadata: ListMeta,
   options: ProjectOptions,
-): object {
-  if (options.as === 'Table') return table(spec, items, metadata, options, true);
-  if (options.as === 'PartialObjectMetadataList')
-    return { kind: options.as, apiVersion: META_V1, metadata, items: items.map(partial) };
-  return {
-    kind: `${spec.kind}List`,
-    apiVersion: apiVersionOf(spec),
-    metadata,
-    items: items.map(({ kind: _kind, apiVersion: _apiVersion, ...rest }) => rest),
-  };
+): ListDocument {
+  if (options.as === 'Table') {
+    const head = tableHead(spec, metadata, true);
+    return { head, field: 'rows', items: each(items, (object) => row(spec, object, options)) };
+  }
+  if (options.as === 'PartialObjectMetadataList') {
+    const head = { kind: options.as, apiVersion: META_V1, metadata };
+    return { head, field: 'items', items: each(items, partial) };
+  }
+  const head = { kind: `${spec.kind}List`, apiVersion: apiVersionOf(spec), metadata };
+  return { head, field: 'items', items: each(items, untyped) };
+}
+
+function* each(items: readonly KubeObject[], shown: (object: KubeObject) => object): Generator<object, void> {
+  for (const item of items) yield shown(item);
+}
+
+function untyped({ kind: _kind, apiVersion: _apiVersion, ...rest }: KubeObject): object {
+  return rest;
 }
 
 /** One object in the form asked for; `headed` is false for the later Tables of one watch. */
@@ -53,25 +63,20 @@ export function projectOne(
   options: ProjectOptions,
   headed = true,
 ): object {
-  if (options.as === 'Table')
-    return table(spec, [object], { resourceVersion: object.metadata.resourceVersion }, options, headed);
+  if (options.as === 'Table') {
+    const head = tableHead(spec, { resourceVersion: object.metadata.resourceVersion }, headed);
+    return { ...head, rows: [row(spec, object, options)] };
+  }
   return options.as === 'PartialObjectMetadata' ? partial(object) : object;
 }
 
-/** A Table of `items`. */
-export function table(
-  spec: KindSpec,
-  items: readonly KubeObject[],
-  metadata: ListMeta,
-  options: ProjectOptions,
-  headed: boolean,
-): object {
+/** A Table without its rows. */
+function tableHead(spec: KindSpec, metadata: ListMeta, headed: boolean): object {
   return {
     kind: 'Table',
     apiVersion: META_V1,
     metadata,
     columnDefinitions: headed ? spec.columns.map(definition) : null,
-    rows: items.map((object) => row(spec, object, options)),
   };
 }
 

@@ -28,12 +28,10 @@ export interface ApplyQuery extends WriteQuery {
   readonly force: boolean;
 }
 
-/** True for `1` and `true`; `0`, `false` and absence are false; throws BadRequest on anything else. */
+/** False when absent, `0` or `false` in any case; everything else is true, also an empty value: as Kubernetes reads flags. */
 export function flag(query: URLSearchParams, name: string): boolean {
   const value = query.get(name);
-  if (value === null || value === '0' || value === 'false') return false;
-  if (value === '1' || value === 'true' || value === '') return true;
-  throw new ApiError('BadRequest', `${name}: ${JSON.stringify(value)} is no boolean`);
+  return value !== null && value !== '0' && value.toLowerCase() !== 'false';
 }
 
 /** A decimal number of the query; undefined when absent; throws BadRequest on anything else. */

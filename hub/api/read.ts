@@ -47,7 +47,7 @@ export function list(context: ApiContext, exchange: Exchange, target: Target, op
   };
   const include = includeObjectOf(exchange.query);
   const nowMs = context.clock.nowMs();
-  return { object: projectList(target.spec, page.items, metadata, { as: accepted.as, include, nowMs }) };
+  return { list: projectList(target.spec, page.items, metadata, { as: accepted.as, include, nowMs }) };
 }
 
 function pageRequest(context: ApiContext, target: Target, options: ListOptions): PageRequest {

@@ -44,7 +44,8 @@ export function routes(options: RouteOptions): Handler {
   const { context, extraRoutes } = options;
   const extras = new Map(extraRoutes.map((route) => [`${route.method} ${route.path}`, route]));
   return async (stranger) => {
-    const open = PUBLIC.get(stranger.path);
+    // Python's client asks for "/version/".
+    const open = PUBLIC.get(stranger.path.replace(/\/$/, ''));
     if (open !== undefined) return reading(stranger, open);
     const extra = extras.get(`${stranger.method} ${stranger.path}`);
     if (extra?.anonymous === true) return extraAnswer(stranger, extra);

@@ -22,19 +22,19 @@ export async function scale(context: ApiContext, exchange: Exchange, target: Tar
   const { dryRun, fieldManager } = isPatch
     ? patchQuery(exchange.query)
     : writeQuery(exchange.query, 'UpdateOptions');
-  const next = await nextScale(context, exchange, target);
+  const change = await nextScale(context, exchange, target);
   const writer = writerOf(exchange, fieldManager, 'scale');
-  const change = (current: KubeObject): KubeObject => {
-    const wanted = next(scaleOf(target.spec, current));
+  const next = (current: KubeObject): KubeObject => {
+    const wanted = change(scaleOf(target.spec, current));
     const metadata = isRecord(wanted['metadata']) ? wanted['metadata'] : {};
     const version = metadata['resourceVersion'];
     const resourceVersion = typeof version === 'string' ? version : '';
     const replicas = replicasOf(wanted, target.name);
-    const scaled = viewOf(target.spec).write(current, replicas);
-    return { ...scaled, metadata: { ...current.metadata, resourceVersion } };
+    const object = viewOf(target.spec).write(current, replicas);
+    return { ...object, metadata: { ...current.metadata, resourceVersion } };
   };
   const { spec, namespace, name } = target;
-  const updated = await context.store.modifyObject(idOf(spec), namespace, name, change, { dryRun, writer });
+  const updated = await context.store.modifyObject(idOf(spec), namespace, name, next, { dryRun, writer });
   return { object: scaleOf(spec, updated) };
 }
 

@@ -11,24 +11,27 @@ export interface WatchEvent {
 }
 
 /**
- * The event a watcher with this filter sees of a change: entering the selection is ADDED, leaving it DELETED (the state
- * before, with the leaving change's version). Undefined when the change is none of its business. Pure.
+ * What a watcher with this filter is told of a change: entering the selection is ADDED, leaving it DELETED. Undefined when the
+ * change is none of its business. Pure.
  */
-export function eventOf(
-  change: Change,
+export function eventType(
+  { object, previous, type }: Change,
   namespace: string,
   filter: Filter | undefined,
-): WatchEvent | undefined {
-  const { object, previous, type } = change;
+): WatchEvent['type'] | undefined {
   if (namespace !== '' && object.metadata.namespace !== namespace) return undefined;
   const before = type !== 'added' && (filter?.(previous ?? object) ?? true);
   const after = type !== 'deleted' && (filter?.(object) ?? true);
-  if (after) return { type: before ? 'MODIFIED' : 'ADDED', object };
-  if (!before) return undefined;
-  if (type === 'deleted') return { type: 'DELETED', object };
+  if (after) return before ? 'MODIFIED' : 'ADDED';
+  return before ? 'DELETED' : undefined;
+}
+
+/** The object an event shows: one that leaves a selection as it was before, with the leaving change's version. Pure. */
+function shownObject({ object, previous, type }: Change, event: WatchEvent['type']): KubeObject {
+  if (event !== 'DELETED' || type === 'deleted') return object;
   const last = previous ?? object;
   const { resourceVersion } = object.metadata;
-  return { type: 'DELETED', object: { ...last, metadata: { ...last.metadata, resourceVersion } } };
+  return { ...last, metadata: { ...last.metadata, resourceVersion } };
 }
 
 /** A BOOKMARK that says "you have seen everything up to `revision`". */
@@ -49,22 +52,58 @@ export function bookmark(spec: KindSpec, revision: number, as: string, initialEn
   return { type: 'BOOKMARK', object: { ...head, metadata } };
 }
 
+/** Text of events that is kept for watchers who are a little behind the first; in characters. */
+const KEPT_CHARS = 256 * 1024;
+
 /**
- * Writes events as lines. The last plain line is kept, because the store tells all watchers of one change in one go,
- * and a thousand of them want the same text.
+ * Makes events and writes them as lines, once for all watchers: the store tells all of them one change in one go, and a thousand
+ * want the same text.
  */
 export class EventEncoder {
+  /** Of the change told last; views hand out a change of their own to each watcher, but the same object. */
   #object: KubeObject | undefined;
-  #type = '';
-  #line = '';
+  readonly #events = new Map<WatchEvent['type'], WatchEvent>();
+  readonly #lines = new Map<WatchEvent, string>();
+  #chars = 0;
+  #batch: { readonly lines: readonly string[]; readonly bytes: Uint8Array } = {
+    lines: [],
+    bytes: Buffer.alloc(0),
+  };
 
-  plain(event: WatchEvent): string {
-    if (this.#object !== event.object || this.#type !== event.type) {
-      this.#line = `{"type":"${event.type}","object":${JSON.stringify(event.object)}}\n`;
-      this.#object = event.object;
-      this.#type = event.type;
+  /** The event a watcher sees of a change, the same one for all who see it alike; undefined when it sees none. */
+  eventOf(change: Change, namespace: string, filter: Filter | undefined): WatchEvent | undefined {
+    const type = eventType(change, namespace, filter);
+    if (type === undefined) return undefined;
+    if (this.#object !== change.object) {
+      this.#object = change.object;
+      this.#events.clear();
     }
-    return this.#line;
+    const event = this.#events.get(type) ?? { type, object: shownObject(change, type) };
+    this.#events.set(type, event);
+    return event;
+  }
+
+  /** The event's object as it is. */
+  plain(event: WatchEvent): string {
+    const known = this.#lines.get(event);
+    if (known !== undefined) return known;
+    const line = `{"type":"${event.type}","object":${JSON.stringify(event.object)}}\n`;
+    this.#lines.set(event, line);
+    this.#chars += line.length;
+    for (const [oldest, { length }] of this.#lines) {
+      if (this.#chars <= KEPT_CHARS) break;
+      this.#lines.delete(oldest);
+      this.#chars -= length;
+    }
+    return line;
+  }
+
+  /** The bytes of these lines; watchers who are equally far share them, so that a thousand of them hold one copy. */
+  joined(lines: readonly string[]): Uint8Array {
+    const { lines: known } = this.#batch;
+    if (known.length !== lines.length || !lines.every((line, i) => line === known[i]))
+      this.#batch = { lines, bytes: Buffer.from(lines.join('')) };
+    return this.#batch.bytes;
   }
 
   /** A Table of one row, or metadata only; `headed` for the first Table of a watch. */

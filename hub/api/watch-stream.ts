@@ -4,7 +4,7 @@ import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { ApiContext } from './context.ts';
 import type { ProjectOptions } from './projection.ts';
 import type { Filter } from './selection.ts';
-import { bookmark, eventOf, type WatchEvent } from './watch-events.ts';
+import { bookmark, type WatchEvent } from './watch-events.ts';
 import type { WatchSink } from './watch-sink.ts';
 
 /** Events a slow reader may have waiting before it is cut off; the objects are shared with the store. */
@@ -12,6 +12,8 @@ const MAX_WAITING = 10_000;
 /** A reader that takes nothing for this long while events wait is cut off. */
 const STALL_MS = 60_000;
 const BOOKMARK_MS = 60_000;
+/** Events go out together until they are this large; one that is larger goes alone. */
+const BATCH_CHARS = 16 * 1024;
 
 export interface WatchStreamOptions {
   readonly spec: KindSpec;
@@ -28,6 +30,7 @@ export interface WatchStreamOptions {
 
 /**
  * One watch: writes events as fast as the reader takes them and never holds more than MAX_WAITING of them.
+ * One batch is with the sink at a time, so that a thousand slow readers hold a thousand small batches, not a thousand full buffers.
  * Invariants: events go out in revision order, after the initial state; after `end` nothing is written.
  */
 export class WatchStream {
@@ -37,7 +40,8 @@ export class WatchStream {
   #initialRevision: number | undefined;
   #waiting: WatchEvent[] = [];
   #waitingAt = 0;
-  #blocked = false;
+  #isSending = false;
+  #isWoken = false;
   #headed = true;
   #ended = false;
   #unsubscribe: () => void = () => undefined;
@@ -46,14 +50,13 @@ export class WatchStream {
 
   constructor(options: WatchStreamOptions) {
     this.#options = options;
-    options.sink.onDrain(() => this.#drained());
   }
 
   /** Starts with `items` as the state at `revision`, then tells what comes after. Throws ApiError `Expired`. */
   begin(revision: number, items: readonly KubeObject[]): void {
     const { context, spec, namespace, filter, markInitialEnd } = this.#options;
     this.#unsubscribe = context.store.watch(idOf(spec), revision, (change) => {
-      const event = eventOf(change, namespace, filter);
+      const event = context.encoder.eventOf(change, namespace, filter);
       if (event !== undefined) this.#take(event);
     });
     // The past alone may have been too much for the reader.
@@ -83,17 +86,48 @@ export class WatchStream {
     if (this.#ended) return;
     this.#waiting.push(event);
     if (this.#waiting.length - this.#waitingAt > MAX_WAITING) this.#cut('too many events waiting');
-    else this.#pump();
+    else if (this.#isSending) this.#expectRoom();
+    else this.#wake();
+  }
+
+  /** Sends once all changes of this instant have been told: those that were committed together go out together. */
+  #wake(): void {
+    if (this.#isWoken) return;
+    this.#isWoken = true;
+    queueMicrotask(() => {
+      this.#isWoken = false;
+      this.#pump();
+    });
   }
 
   #pump(): void {
-    while (!this.#blocked && !this.#ended) {
+    if (this.#isSending || this.#ended) return;
+    const lines: string[] = [];
+    for (let chars = 0; chars < BATCH_CHARS; ) {
       const line = this.#next();
-      if (line === undefined) return;
-      if (this.#options.sink.write(line)) continue;
-      this.#blocked = true;
-      this.#stallTimer = this.#options.context.clock.after(STALL_MS, () => this.#cut('reader stalled'));
+      if (line === undefined) break;
+      lines.push(line);
+      chars += line.length;
     }
+    if (lines.length > 0) this.#send(lines);
+  }
+
+  #send(lines: readonly string[]): void {
+    this.#isSending = true;
+    this.#options.sink.write(lines, () => this.#taken());
+    if (this.#waiting.length > 0 || this.#initial.length > 0) this.#expectRoom();
+  }
+
+  /** More is waiting: the reader must take what it was sent, in time. */
+  #expectRoom(): void {
+    this.#stallTimer ??= this.#options.context.clock.after(STALL_MS, () => this.#cut('reader stalled'));
+  }
+
+  #taken(): void {
+    this.#isSending = false;
+    this.#stallTimer?.cancel();
+    this.#stallTimer = undefined;
+    this.#pump();
   }
 
   #next(): string | undefined {
@@ -130,13 +164,6 @@ export class WatchStream {
     return context.encoder.projected(spec, event, options, headed);
   }
 
-  #drained(): void {
-    this.#blocked = false;
-    this.#stallTimer?.cancel();
-    this.#stallTimer = undefined;
-    this.#pump();
-  }
-
   #cut(why: string): void {
     if (this.#ended) return;
     const { context, sink, spec } = this.#options;
@@ -153,8 +180,8 @@ export class WatchStream {
   #bookmarkLater(): void {
     this.#bookmarkTimer = this.#options.context.clock.after(BOOKMARK_MS, () => {
       // With nothing waiting, the reader has been sent everything up to the store's newest revision.
-      if (!this.#ended && !this.#blocked)
-        this.#options.sink.write(this.#bookmarkLine(this.#options.context.store.revision, false));
+      if (!this.#ended && !this.#isSending && !this.#isWoken)
+        this.#send([this.#bookmarkLine(this.#options.context.store.revision, false)]);
       this.#bookmarkLater();
     });
   }

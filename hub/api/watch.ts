@@ -42,7 +42,7 @@ export async function watch(
   });
   const refused = begin(context, target, options, stream);
   if (refused !== undefined) {
-    sink.write(`${JSON.stringify({ type: 'ERROR', object: refused })}\n`);
+    sink.write([`${JSON.stringify({ type: 'ERROR', object: refused })}\n`], () => undefined);
     sink.end();
     return STREAMED;
   }
@@ -61,7 +61,8 @@ export async function watch(
 const PROTOCOLS = ['', 'base64.binary.k8s.io', 'binary.k8s.io'];
 
 async function sinkOf(context: ApiContext, exchange: Exchange): Promise<WatchSink> {
-  if (exchange.upgrade === undefined) return bodySink(exchange.response);
+  if (exchange.upgrade === undefined)
+    return bodySink(exchange.response, (lines) => context.encoder.joined(lines));
   return socketSink((await acceptWebSocket(exchange, PROTOCOLS, context.clock)).socket);
 }
 

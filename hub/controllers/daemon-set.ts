@@ -19,8 +19,7 @@ import { rollUpDaemonSet } from '../decide/daemon-set-status.ts';
 import { controllerUid } from '../decide/pod-facts.ts';
 import { keyOf, type Loop, type LoopDeps, referenceTo, splitKey, tolerant } from '../loop.ts';
 import { Holds } from './holds.ts';
-import { controllerDeps, ObjectLoop } from './object-loop.ts';
-import { adoptObject, releaseObject } from './ownership.ts';
+import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
 import { PodControl, podFromTemplate } from './pod-control.ts';
 import { type CurrentRevision, RevisionHistory } from './revision-history.ts';
 import { slowStart } from './slow-start.ts';
@@ -53,6 +52,7 @@ export class DaemonSetController implements Loop {
       name: 'daemon-set',
       kind: 'DaemonSet',
       reconcile: (key) => this.#reconcile(key),
+      spacingMs: () => this.#spacingMs(),
       onChange: (change) => this.#onChange(change),
     });
   }
@@ -77,7 +77,7 @@ export class DaemonSetController implements Loop {
   #onNode(type: Change['type'], node: Node, previous: Node | undefined): void {
     const same = type === 'modified' && previous !== undefined && placeOf(node) === placeOf(previous);
     if (same) return;
-    for (const set of this.#deps.view.list('DaemonSet')) this.#loop.queue.add(keyOf(set));
+    for (const set of this.#deps.view.list('DaemonSet')) this.#loop.add(keyOf(set));
   }
 
   #addOwner(dependent: Pod | ControllerRevision): void {
@@ -85,11 +85,16 @@ export class DaemonSetController implements Loop {
     const { namespace, labels } = dependent.metadata;
     const uid = controllerUid(dependent);
     const owner = uid === undefined ? undefined : view.byUid('DaemonSet', uid);
-    if (owner !== undefined) this.#loop.queue.add(keyOf(owner));
+    if (owner !== undefined) this.#loop.add(keyOf(owner));
     if (uid !== undefined) return;
     // Without owner it may be one to adopt.
     for (const set of view.list('DaemonSet', namespace))
-      if (selectorMatches(set.spec.selector, labels)) this.#loop.queue.add(keyOf(set));
+      if (selectorMatches(set.spec.selector, labels)) this.#loop.add(keyOf(set));
+  }
+
+  /** A pass looks at every node and at every pod. */
+  #spacingMs(): number {
+    return spacingForPods(2 * this.#deps.view.list('Node').length);
   }
 
   async #reconcile(key: string): Promise<void> {
@@ -128,10 +133,10 @@ export class DaemonSetController implements Loop {
 
   /** Takes over pods and revisions that match and have no controller, lets go of pods that no longer match. */
   async #claim(set: DaemonSet): Promise<void> {
-    const { view, client } = this.#deps;
+    const { view } = this.#deps;
     const { adopt, release } = planClaim(set, set.spec.selector, view.list('Pod', set.metadata.namespace));
-    await inParallel(release, WRITES_IN_FLIGHT, (pod) => releaseObject(client, 'Pod', set, pod));
-    await inParallel(adopt, WRITES_IN_FLIGHT, (pod) => adoptObject(client, 'Pod', set, pod));
+    await inParallel(release, WRITES_IN_FLIGHT, (pod) => this.#pods.release(set, pod));
+    await inParallel(adopt, WRITES_IN_FLIGHT, (pod) => this.#pods.adopt(set, pod));
     await this.#history.adopt(set);
   }
 

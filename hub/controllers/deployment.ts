@@ -20,9 +20,9 @@ import {
   splitKey,
   tolerant,
 } from '../loop.ts';
-import { controllerDeps, ObjectLoop } from './object-loop.ts';
-import { adoptObject, releaseObject } from './ownership.ts';
-import { controllerReference, errorText } from './pod-control.ts';
+import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
+import { adoptObject, controllerReference, releaseObject } from './ownership.ts';
+import { errorText } from './pod-control.ts';
 
 /**
  * Turns Deployments into ReplicaSets and rolls them over. Level-triggered, one pass per Deployment at a time. Looks at the pods
@@ -38,6 +38,7 @@ export class DeploymentController implements Loop {
       name: 'deployment',
       kind: 'Deployment',
       reconcile: (key) => this.#reconcile(key),
+      spacingMs: (key) => this.#spacingMs(key),
       onChange: (change) => this.#onChange(change),
     });
   }
@@ -67,11 +68,16 @@ export class DeploymentController implements Loop {
     const { view } = this.#deps;
     const uid = controllerUid(rs);
     const deployment = uid === undefined ? undefined : view.byUid('Deployment', uid);
-    if (deployment !== undefined) this.#loop.queue.add(keyOf(deployment));
+    if (deployment !== undefined) this.#loop.add(keyOf(deployment));
     if (uid !== undefined) return;
     // A ReplicaSet without owner may be one to adopt.
     for (const each of view.list('Deployment', rs.metadata.namespace))
-      if (selectorMatches(each.spec.selector, rs.metadata.labels)) this.#loop.queue.add(keyOf(each));
+      if (selectorMatches(each.spec.selector, rs.metadata.labels)) this.#loop.add(keyOf(each));
+  }
+
+  #spacingMs(key: string): number {
+    const { namespace, name } = splitKey(key);
+    return spacingForPods(this.#deps.view.get('Deployment', namespace, name)?.status?.replicas ?? 0);
   }
 
   async #reconcile(key: string): Promise<void> {
@@ -79,13 +85,13 @@ export class DeploymentController implements Loop {
     const { namespace, name } = splitKey(key);
     const deployment = view.get('Deployment', namespace, name);
     if (deployment === undefined) return;
-    if (deployment.metadata.deletionTimestamp !== undefined) return this.#writeStatus(key);
+    if (deployment.metadata.deletionTimestamp !== undefined) return this.#writeStatus(deployment);
     await this.#claim(deployment);
     const plan = planRollout(deployment, this.#members(deployment));
     if (plan.length > 0) this.#deps.log.debug('rollout plan', { key, plan });
     // All at once: the steps of one plan are safe in any order, and they share one flush of the store.
     const results = await Promise.allSettled(plan.map((action) => this.#apply(deployment, action)));
-    await this.#writeStatus(key, outcomeOf(deployment, plan, results));
+    await this.#writeStatus(deployment, outcomeOf(deployment, plan, results));
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
 
@@ -201,11 +207,12 @@ export class DeploymentController implements Loop {
     });
   }
 
-  async #writeStatus(key: string, outcome: RolloutOutcome = {}): Promise<void> {
+  async #writeStatus(seen: Deployment, outcome: RolloutOutcome = {}): Promise<void> {
     const { view, client, clock } = this.#deps;
-    const { namespace, name } = splitKey(key);
-    const deployment = view.get('Deployment', namespace, name);
-    if (deployment === undefined) return;
+    const deployment = view.byUid('Deployment', seen.metadata.uid);
+    // One that was changed meanwhile is not observed yet: the next pass tells of it.
+    if (deployment === undefined || deployment.metadata.generation !== seen.metadata.generation) return;
+    const key = keyOf(deployment);
     const now = momentOf(clock);
     const rollup = rollUpDeployment(deployment, this.#members(deployment), now, outcome);
     if (rollup.lookAgainMs !== undefined) this.#loop.queue.addAfter(key, rollup.lookAgainMs + 1);

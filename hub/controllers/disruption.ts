@@ -8,8 +8,9 @@ import { keyOf, type Loop, type LoopDeps, momentOf, referenceTo, splitKey, toler
 import { controllerDeps, ObjectLoop } from './object-loop.ts';
 import type { ScaleTargets } from './scale-targets.ts';
 
-/** Changes of pods come in swarms; a budget is calculated once for what comes within this. */
-const GATHER_MS = 25;
+/** Changes of pods come in swarms, and every look counts all pods: a budget of many is looked at less often. */
+const SPACING_MS = 25;
+const SPACING_MS_PER_POD = 0.1;
 
 /**
  * Keeps the status of every PodDisruptionBudget true. Evictions take from it with compare-and-swap, and so does this: neither
@@ -28,6 +29,7 @@ export class DisruptionController implements Loop {
       kind: 'PodDisruptionBudget',
       concurrency: 4,
       reconcile: (key) => this.#reconcile(key),
+      spacingMs: (key) => this.#spacingMs(key),
       onChange: (change) => this.#onChange(change),
     });
   }
@@ -40,6 +42,12 @@ export class DisruptionController implements Loop {
     return this.#loop.stop();
   }
 
+  #spacingMs(key: string): number {
+    const { namespace, name } = splitKey(key);
+    const pdb = this.#deps.view.get('PodDisruptionBudget', namespace, name);
+    return SPACING_MS + SPACING_MS_PER_POD * (pdb?.status?.expectedPods ?? 0);
+  }
+
   #onChange({ kind, object, previous }: Change): void {
     const isPod = kind === 'Pod';
     if (!isPod && !this.#scales.isScalable(kind)) return;
@@ -47,7 +55,7 @@ export class DisruptionController implements Loop {
     if (budgets.length === 0) return;
     const seen = (previous === undefined ? [object] : [object, previous]) as Pod[];
     const touched = isPod ? seen.flatMap((pod) => budgetsOf(pod, budgets)) : budgets;
-    for (const pdb of touched) this.#loop.queue.addAfter(keyOf(pdb), GATHER_MS);
+    for (const pdb of touched) this.#loop.add(keyOf(pdb));
   }
 
   async #reconcile(key: string): Promise<void> {

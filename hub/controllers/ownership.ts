@@ -1,7 +1,6 @@
 import type { KindName } from '../../protocol/kinds/kind-map.ts';
-import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import type { KubeObject, OwnerReference } from '../../protocol/kinds/meta.ts';
 import type { ClusterClient } from '../cluster.ts';
-import { controllerReference } from './pod-control.ts';
 
 /** Makes `owner` the controller of an object that has none by then; does nothing when it is gone, another, or owned meanwhile. */
 export async function adoptObject(
@@ -36,4 +35,10 @@ export async function releaseObject(
     else delete metadata.ownerReferences;
     return true;
   });
+}
+
+/** The reference that makes `owner` the controller of what carries it. */
+export function controllerReference({ apiVersion, kind, metadata }: KubeObject): OwnerReference {
+  const { name, uid } = metadata;
+  return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
 }

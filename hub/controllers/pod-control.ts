@@ -1,9 +1,11 @@
-import type { KubeObject, OwnerReference } from '../../protocol/kinds/meta.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { PodTemplateSpec } from '../../protocol/kinds/workloads.ts';
 import type { NewObject } from '../cluster.ts';
-import { controllerUid } from '../decide/pod-facts.ts';
 import { type LoopDeps, referenceTo, tolerant } from '../loop.ts';
+import { adoptObject, controllerReference, releaseObject } from './ownership.ts';
+
+export { controllerReference } from './ownership.ts';
 
 /** Creates, removes, adopts and releases pods for the controllers that own them, and tells it in Events of the owner. */
 export class PodControl {
@@ -44,26 +46,12 @@ export class PodControl {
 
   /** Makes `owner` the controller of a pod that has none. */
   async adopt(owner: KubeObject, pod: Pod): Promise<void> {
-    const { namespace = '', name, uid } = pod.metadata;
-    await this.#deps.client.modify('Pod', namespace, name, (draft) => {
-      if (draft.metadata.uid !== uid || controllerUid(draft) !== undefined) return false;
-      draft.metadata.ownerReferences = [
-        ...(draft.metadata.ownerReferences ?? []),
-        controllerReference(owner),
-      ];
-      return true;
-    });
+    await adoptObject(this.#deps.client, 'Pod', owner, pod);
   }
 
   /** Takes the reference to `owner` off a pod. */
   async release(owner: KubeObject, pod: Pod): Promise<void> {
-    const { namespace = '', name } = pod.metadata;
-    await this.#deps.client.modify('Pod', namespace, name, (draft) => {
-      draft.metadata.ownerReferences = (draft.metadata.ownerReferences ?? []).filter(
-        (o) => o.uid !== owner.metadata.uid,
-      );
-      return true;
-    });
+    await releaseObject(this.#deps.client, 'Pod', owner, pod);
   }
 }
 
@@ -84,12 +72,6 @@ export function podFromTemplate(
     },
     spec,
   } as NewObject<Pod>;
-}
-
-/** The reference that makes `owner` the controller of what carries it. */
-export function controllerReference({ apiVersion, kind, metadata }: KubeObject): OwnerReference {
-  const { name, uid } = metadata;
-  return { apiVersion, kind, name, uid, controller: true, blockOwnerDeletion: true };
 }
 
 /** The message of whatever was thrown. */

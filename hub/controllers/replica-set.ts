@@ -7,8 +7,7 @@ import { controllerUid } from '../decide/pod-facts.ts';
 import { type ReplicaFailure, rollUpReplicaSet } from '../decide/replica-set-status.ts';
 import { planReplicas } from '../decide/replicas.ts';
 import { keyOf, type Loop, type LoopDeps, momentOf, splitKey, tolerant } from '../loop.ts';
-import { controllerDeps, ObjectLoop } from './object-loop.ts';
-import { adoptObject, releaseObject } from './ownership.ts';
+import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
 import { errorText, PodControl, podFromTemplate } from './pod-control.ts';
 import { slowStart } from './slow-start.ts';
 
@@ -35,6 +34,7 @@ export class ReplicaSetController implements Loop {
       name: 'replica-set',
       kind: 'ReplicaSet',
       reconcile: (key) => this.#reconcile(key),
+      spacingMs: (key) => this.#spacingMs(key),
       onChange: (change) => this.#onChange(change),
     });
   }
@@ -52,7 +52,7 @@ export class ReplicaSetController implements Loop {
     for (const pod of previous === undefined ? [object] : [object, previous]) {
       const uid = controllerUid(pod as Pod);
       const rs = uid === undefined ? undefined : this.#deps.view.byUid('ReplicaSet', uid);
-      if (rs !== undefined) this.#loop.queue.add(keyOf(rs));
+      if (rs !== undefined) this.#loop.add(keyOf(rs));
       // A pod without owner may be one to adopt.
       if (uid === undefined) this.#addMatching(pod as Pod);
     }
@@ -60,21 +60,26 @@ export class ReplicaSetController implements Loop {
 
   #addMatching(pod: Pod): void {
     for (const rs of this.#deps.view.list('ReplicaSet', pod.metadata.namespace))
-      if (selectorMatches(rs.spec.selector, pod.metadata.labels)) this.#loop.queue.add(keyOf(rs));
+      if (selectorMatches(rs.spec.selector, pod.metadata.labels)) this.#loop.add(keyOf(rs));
+  }
+
+  #spacingMs(key: string): number {
+    const { namespace, name } = splitKey(key);
+    return spacingForPods(this.#deps.view.get('ReplicaSet', namespace, name)?.status?.replicas ?? 0);
   }
 
   async #reconcile(key: string): Promise<void> {
-    const { view, client, clock } = this.#deps;
+    const { view, clock } = this.#deps;
     const { namespace, name } = splitKey(key);
     const rs = view.get('ReplicaSet', namespace, name);
     if (rs === undefined) return;
-    const orphans = view.list('Pod', namespace).filter((pod) => controllerUid(pod) === undefined);
+    const orphans = view.ownedBy('Pod', '').filter((pod) => pod.metadata.namespace === namespace);
     const owned = view.ownedBy('Pod', rs.metadata.uid);
     const surroundings = { related: this.#related(rs, owned), nowMs: clock.nowMs() };
     const plan = planReplicas(rs, owned, orphans, surroundings);
     const created = Math.min(plan.create, BURST);
-    await inParallel(plan.release, WRITES_IN_FLIGHT, (pod) => releaseObject(client, 'Pod', rs, pod));
-    await inParallel(plan.adopt, WRITES_IN_FLIGHT, (pod) => adoptObject(client, 'Pod', rs, pod));
+    await inParallel(plan.release, WRITES_IN_FLIGHT, (pod) => this.#pods.release(rs, pod));
+    await inParallel(plan.adopt, WRITES_IN_FLIGHT, (pod) => this.#pods.adopt(rs, pod));
     const reason = plan.remove.length > 0 ? 'FailedDelete' : 'FailedCreate';
     try {
       await inParallel(plan.remove, WRITES_IN_FLIGHT, async (pod) => {
@@ -83,10 +88,10 @@ export class ReplicaSetController implements Loop {
       await this.#create(rs, created);
     } catch (error) {
       // Told in the status first; then it rises, so that the queue tries again.
-      await this.#writeStatus(key, { reason, message: errorText(error) });
+      await this.#writeStatus(rs, { reason, message: errorText(error) });
       throw error;
     }
-    await this.#writeStatus(key, undefined);
+    await this.#writeStatus(rs, undefined);
     if (created < plan.create) this.#loop.queue.add(key);
   }
 
@@ -118,14 +123,13 @@ export class ReplicaSetController implements Loop {
     return siblings.flatMap((sibling) => view.ownedBy('Pod', sibling.metadata.uid));
   }
 
-  async #writeStatus(key: string, failure: ReplicaFailure | undefined): Promise<void> {
+  async #writeStatus(seen: ReplicaSet, failure: ReplicaFailure | undefined): Promise<void> {
     const { view, client, clock } = this.#deps;
-    const { namespace, name } = splitKey(key);
-    const rs = view.get('ReplicaSet', namespace, name);
-    if (rs === undefined) return;
+    const rs = view.byUid('ReplicaSet', seen.metadata.uid);
+    if (rs === undefined || !this.#isSame(seen)) return;
     const owned = view.ownedBy('Pod', rs.metadata.uid);
     const rollup = rollUpReplicaSet(rs, owned, failure, momentOf(clock));
-    if (rollup.lookAgainMs !== undefined) this.#loop.queue.addAfter(key, rollup.lookAgainMs);
+    if (rollup.lookAgainMs !== undefined) this.#loop.queue.addAfter(keyOf(rs), rollup.lookAgainMs);
     if (rollup.changed) await tolerant(client.updateStatus('ReplicaSet', { ...rs, status: rollup.status }));
   }
 }

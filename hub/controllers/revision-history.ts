@@ -14,7 +14,7 @@ import {
 } from '../decide/controller-revisions.ts';
 import { controllerUid } from '../decide/pod-facts.ts';
 import { isApiError, type LoopDeps, tolerant } from '../loop.ts';
-import { controllerReference } from './pod-control.ts';
+import { adoptObject, controllerReference } from './ownership.ts';
 
 /** An object whose past templates are kept as ControllerRevisions. */
 export type HistoryOwner = KubeObject & RevisionOwner;
@@ -45,15 +45,8 @@ export class RevisionHistory {
   async adopt(owner: HistoryOwner): Promise<void> {
     const { view, client } = this.#deps;
     const { namespace = '' } = owner.metadata;
-    for (const { metadata } of revisionsToAdopt(owner, view.list('ControllerRevision', namespace)))
-      await client.modify('ControllerRevision', namespace, metadata.name, (draft) => {
-        if (draft.metadata.uid !== metadata.uid || controllerUid(draft) !== undefined) return false;
-        draft.metadata.ownerReferences = [
-          ...(draft.metadata.ownerReferences ?? []),
-          controllerReference(owner),
-        ];
-        return true;
-      });
+    for (const revision of revisionsToAdopt(owner, view.list('ControllerRevision', namespace)))
+      await adoptObject(client, 'ControllerRevision', owner, revision);
   }
 
   /**

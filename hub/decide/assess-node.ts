@@ -6,6 +6,7 @@ import {
   TAINT_MEMORY_PRESSURE,
   TAINT_NOT_READY,
   TAINT_PID_PRESSURE,
+  TAINT_TEMPERATURE_PRESSURE,
   TAINT_UNREACHABLE,
   TAINT_UNSCHEDULABLE,
   toleratedForMs,
@@ -35,6 +36,7 @@ const PRESSURES: readonly [condition: string, taint: string][] = [
   ['MemoryPressure', TAINT_MEMORY_PRESSURE],
   ['DiskPressure', TAINT_DISK_PRESSURE],
   ['PIDPressure', TAINT_PID_PRESSURE],
+  ['TemperaturePressure', TAINT_TEMPERATURE_PRESSURE],
 ];
 
 const MANAGED = new Set([

@@ -54,10 +54,14 @@ export interface Candidates {
   scores: Float64Array;
   /** Pods of the same owner. */
   ownerPods: Int32Array;
+  /** Why the nodes by themselves cannot take the pod. */
+  refusals: (readonly Refusal[])[];
   /** NaN without a price. */
   prices: Float64Array;
   /** Room for a decision to note slots in. */
   scratch: Int32Array;
+  /** Room for what nodes are worth in relation to one another. */
+  points: Float64Array;
 }
 
 /** Room for `size` nodes, none of them judged yet. */
@@ -67,8 +71,10 @@ export function newCandidates(size: number): Candidates {
     flags: new Uint8Array(size),
     scores: new Float64Array(size),
     ownerPods: new Int32Array(size),
+    refusals: new Array<readonly Refusal[]>(size).fill(NO_REFUSAL),
     prices: new Float64Array(size),
     scratch: new Int32Array(size),
+    points: new Float64Array(size),
   };
 }
 
@@ -76,6 +82,7 @@ export function newCandidates(size: number): Candidates {
 export function judge(to: Candidates, slot: number, pod: PodToPlace, node: NodeState | undefined): void {
   if (node === undefined) {
     to.flags[slot] = 0;
+    to.refusals[slot] = NO_REFUSAL;
     to.ownerPods[slot] = 0;
     return;
   }
@@ -86,7 +93,9 @@ export function judge(to: Candidates, slot: number, pod: PodToPlace, node: NodeS
     if (matchesNode(pod, node)) flags |= AFFINE;
     if (taints(pod, node).length === 0) flags |= TOLERATED;
   }
-  if (nodeRefusals(pod, node).length === 0) {
+  const refusals = nodeRefusals(pod, node);
+  to.refusals[slot] = refusals;
+  if (refusals.length === 0) {
     flags |= FITS;
     if (hasCpuHeadroom(pod, node)) flags |= HEADROOM;
     let sum = 0;
@@ -112,14 +121,14 @@ export function nodeRefusals(pod: PodToPlace, node: NodeState): readonly Refusal
   return NO_REFUSAL;
 }
 
-/** True when the node by itself can take the pod. */
-export function fits({ flags }: Candidates, slot: number): boolean {
-  return ((flags[slot] ?? 0) & FITS) !== 0;
+/** True when flags of a slot say that the node by itself can take the pod. */
+export function fits(flags: number): boolean {
+  return (flags & FITS) !== 0;
 }
 
 /** True when it has live CPU headroom for it too. */
-export function hasHeadroom({ flags }: Candidates, slot: number): boolean {
-  return ((flags[slot] ?? 0) & HEADROOM) !== 0;
+export function hasHeadroom(flags: number): boolean {
+  return (flags & HEADROOM) !== 0;
 }
 
 /** What spread constraints need to know of the candidates. */

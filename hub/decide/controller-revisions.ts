@@ -1,7 +1,7 @@
 import type { LabelSelector, OwnerReference } from '../../protocol/kinds/meta.ts';
 import type { ControllerRevision, PodTemplateSpec } from '../../protocol/kinds/workloads.ts';
 import { selectorMatches } from '../../protocol/selector.ts';
-import { canonicalJson } from './content-hash.ts';
+import { canonicalJson, sameJson } from './content-hash.ts';
 
 /** Label of pods and revisions that tells one template's from another's. */
 export const CONTROLLER_REVISION_HASH = 'controller-revision-hash';
@@ -75,8 +75,7 @@ export function equalRevision(
   data: unknown,
   revisions: readonly ControllerRevision[],
 ): ControllerRevision | undefined {
-  const wanted = canonicalJson(data);
-  return [...revisions].sort(byRevision).findLast((revision) => canonicalJson(revision.data) === wanted);
+  return [...revisions].sort(byRevision).findLast((revision) => sameJson(revision.data, data));
 }
 
 /** Finds the revision of the owner's present template among those it owns, in any order. Pure; never throws. */

@@ -11,8 +11,7 @@ import {
   untolerated,
 } from '../../protocol/taints.ts';
 import { CONTROLLER_REVISION_HASH } from './controller-revisions.ts';
-import { nodeMatch } from './filters/node-match.ts';
-import { emptyNode, nodeTraits } from './node-state.ts';
+import { matchesNode } from './filters/node-match.ts';
 import { podToPlace } from './pod-to-place.ts';
 
 const TAINT_NETWORK_UNAVAILABLE = 'node.kubernetes.io/network-unavailable';
@@ -77,10 +76,9 @@ export function nodeJudge(set: DaemonSet): (node: Node) => NodeVerdict {
   const tolerations = daemonTolerations(spec);
   const blank = { name: '', uid: '', resourceVersion: '', creationTimestamp: '' };
   const pod = podToPlace({ apiVersion: 'v1', kind: 'Pod', metadata: blank, spec });
-  const empty = emptyNode(nodeTraits({ apiVersion: 'v1', kind: 'Node', metadata: blank, spec: {} }));
   return ({ metadata: { name, labels = {} }, spec: { taints } }) => {
     if (spec.nodeName !== undefined && spec.nodeName !== '' && spec.nodeName !== name) return 'leave';
-    if (nodeMatch(pod, { ...empty, name, labels }).length > 0) return 'leave';
+    if (!matchesNode(pod, { name, labels })) return 'leave';
     if (untolerated(taints, tolerations, ['NoExecute']).length > 0) return 'leave';
     return untolerated(taints, tolerations, ['NoSchedule']).length > 0 ? 'keep' : 'run';
   };

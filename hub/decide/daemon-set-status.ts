@@ -1,5 +1,5 @@
 import type { DaemonSet, DaemonSetStatus } from '../../protocol/kinds/workloads.ts';
-import { canonicalJson } from './content-hash.ts';
+import { sameJson } from './content-hash.ts';
 import { type DaemonWorld, daemonNodes, isUpdated } from './daemon-set.ts';
 import { isAvailable, isReady } from './pod-facts.ts';
 
@@ -31,7 +31,7 @@ export function rollUpDaemonSet(world: DaemonWorld, collisionCount: number): Dae
     if (isUpdated(pod, hash)) counts.updated++;
   }
   const status = statusOf(set, counts, collisionCount);
-  return { status, changed: canonicalJson(status) !== canonicalJson(set.status ?? {}) };
+  return { status, changed: !sameJson(status, set.status ?? {}) };
 }
 
 function statusOf(

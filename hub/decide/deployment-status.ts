@@ -1,6 +1,6 @@
 import type { Condition } from '../../protocol/kinds/meta.ts';
 import type { Deployment, DeploymentStatus } from '../../protocol/kinds/workloads.ts';
-import { canonicalJson } from './content-hash.ts';
+import { sameJson } from './content-hash.ts';
 import type { Moment } from './moment.ts';
 import { newReplicaSet } from './revisions.ts';
 import { type RolloutMember, rolloutBounds } from './rollout.ts';
@@ -43,7 +43,7 @@ export function rollUpDeployment(
     conditions,
     ...(collisionCount === undefined ? {} : { collisionCount }),
   };
-  return { status, changed: canonicalJson(status) !== canonicalJson(deployment.status ?? {}), lookAgainMs };
+  return { status, changed: !sameJson(status, deployment.status ?? {}), lookAgainMs };
 }
 
 function countsOf(members: readonly RolloutMember[], fresh: RolloutMember | undefined): DeploymentStatus {

@@ -1,11 +1,18 @@
 import type { Condition } from '../../protocol/kinds/meta.ts';
 import type { Node, NodeStatus } from '../../protocol/kinds/node.ts';
 import { formatBytes, formatCpu } from '../../protocol/quantity.ts';
-import type { NodeFacts } from '../../protocol/wire/messages.ts';
+import { qualifiedNameErrors } from '../../protocol/validate/names.ts';
+import type { ImageFact, NodeFacts } from '../../protocol/wire/messages.ts';
 import type { Moment } from './moment.ts';
 
 /** Where a restarted hub finds how long the device may be silent before it has heard it again. */
 export const LEASE_MS = 'coxswain.dev/lease-ms';
+/** Which images on a node are for an architecture that it cannot run: JSON, platform to names. Absent: none is. */
+export const IMAGE_PLATFORMS = 'coxswain.dev/image-platforms';
+/** `not-enforced` on a node whose kernel does not limit the memory of containers. */
+export const MEMORY_LIMITS = 'coxswain.dev/memory-limits';
+/** Images a node may name; a device that names more does not fill the hub. */
+const MAX_IMAGES = 100;
 /** Conditions that others than the device write. */
 const NOT_THE_DEVICES = ['Ready', 'DesiredStateRefused'];
 
@@ -20,9 +27,24 @@ export function nodeLabels(name: string, facts: NodeFacts): Record<string, strin
   };
 }
 
-/** Annotations the fleet keeps on a node. */
-export function nodeAnnotations(facts: NodeFacts): Record<string, string> {
-  return { [LEASE_MS]: String(facts.leaseMs) };
+/** Annotations the fleet keeps on a node; undefined for those that should not be there. */
+export function nodeAnnotations(facts: NodeFacts): Record<string, string | undefined> {
+  const limitless = facts.conditions.some((c) => c.type === 'MemoryCgroup' && c.status === 'False');
+  return {
+    [LEASE_MS]: String(facts.leaseMs),
+    [MEMORY_LIMITS]: limitless ? 'not-enforced' : undefined,
+    ...(facts.images === undefined ? {} : { [IMAGE_PLATFORMS]: foreignImages(facts.images) }),
+  };
+}
+
+/** The text of the annotation of images for other architectures; undefined when there are none. */
+function foreignImages(images: readonly ImageFact[]): string | undefined {
+  const names = new Map<string, string[]>();
+  for (const [own, , platform] of images.slice(0, MAX_IMAGES)) {
+    if (platform !== undefined && platform !== null)
+      names.set(platform, [...(names.get(platform) ?? []), ...own]);
+  }
+  return names.size === 0 ? undefined : JSON.stringify(Object.fromEntries([...names].toSorted()));
 }
 
 /** Status as the facts give it; conditions of other writers and times of unchanged conditions are kept from `before`. */
@@ -32,6 +54,11 @@ export function nodeStatus(before: NodeStatus | undefined, facts: NodeFacts, now
     memory: formatBytes(Math.max(0, memory)),
     'ephemeral-storage': formatBytes(facts.diskBytes),
     pods: String(facts.maxPods),
+    ...Object.fromEntries(
+      Object.entries(facts.devices ?? {})
+        .filter(([name]) => name.includes('/') && qualifiedNameErrors(name).length === 0)
+        .map(([name, count]) => [name, String(Math.max(0, count))]),
+    ),
   });
   const present = before?.conditions ?? [];
   const reported = facts.conditions
@@ -53,6 +80,13 @@ export function nodeStatus(before: NodeStatus | undefined, facts: NodeFacts, now
     conditions: [...reported, ...present.filter((c) => NOT_THE_DEVICES.includes(c.type))],
     addresses: facts.addresses.map((a) => ({ ...a })),
     nodeInfo: { ...facts.system },
+    ...(facts.images === undefined
+      ? {}
+      : {
+          images: facts.images
+            .slice(0, MAX_IMAGES)
+            .map(([names, sizeBytes]) => ({ names: [...names], sizeBytes })),
+        }),
   };
 }
 
@@ -78,12 +112,21 @@ export function withCondition(before: readonly Condition[] | undefined, next: Co
   return [...(before ?? []).filter((c) => c.type !== next.type), next];
 }
 
-/** True when `node` says already everything that labels and annotations should say. */
+/** True when `node` says already everything that labels and annotations should say, and nothing that they should not. */
 export function carries(
   present: Readonly<Record<string, string>> | undefined,
-  wanted: Readonly<Record<string, string>>,
+  wanted: Readonly<Record<string, string | undefined>>,
 ): boolean {
   return Object.entries(wanted).every(([key, value]) => present?.[key] === value);
+}
+
+/** Labels or annotations with those of `wanted` set, and removed where it says undefined. */
+export function withEntries(
+  present: Readonly<Record<string, string>> | undefined,
+  wanted: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  const merged = Object.entries({ ...present, ...wanted });
+  return Object.fromEntries(merged.flatMap(([key, value]) => (value === undefined ? [] : [[key, value]])));
 }
 
 /** The lease of a node as its annotation says, in ms; `fallbackMs` when it does not. */

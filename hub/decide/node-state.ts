@@ -1,6 +1,8 @@
 import type { Node, NodeStatus, Taint } from '../../protocol/kinds/node.ts';
 import { bytesOf, cpuMilli } from '../../protocol/quantity.ts';
 import { imageKey } from './image-name.ts';
+import { foreignImages } from './image-variants.ts';
+import { IMAGE_PLATFORMS } from './node-object.ts';
 import type { Amounts } from './pod-facts.ts';
 import type { LiveUse, PodToPlace } from './pod-to-place.ts';
 import { priceOf } from './scores/price.ts';
@@ -28,6 +30,8 @@ export interface NodeTraits {
   readonly cpuCapacityMilli: number;
   /** Bytes of the images the node has, by full name; 0 when it does not say how large. */
   readonly images: ReadonlyMap<string, number>;
+  /** Those of them that are for another architecture, by full name. */
+  readonly foreignImages: ReadonlyMap<string, string>;
   /** What its label says that it costs; undefined without a price that can be read. */
   readonly price?: number | undefined;
 }
@@ -69,6 +73,7 @@ export function nodeTraits({ metadata, spec, status }: Node): NodeTraits {
     allocatable: amountsOf(status?.allocatable ?? status?.capacity),
     cpuCapacityMilli: cpuMilli(status?.capacity?.['cpu'] ?? status?.allocatable?.['cpu']),
     images: imageSizes(status?.images),
+    foreignImages: foreignImages(metadata.annotations?.[IMAGE_PLATFORMS]),
     price: priceOf(metadata.labels ?? {}),
   };
 }

@@ -6,7 +6,6 @@ import {
   judge,
   NODE_WEIGHT,
   newCandidates,
-  nodeRefusals,
 } from './candidates.ts';
 import type { Refusal } from './filters/filter.ts';
 import { affinityFilters } from './filters/pod-affinity.ts';
@@ -68,9 +67,9 @@ const OWNER_SPREAD_WEIGHT = 10;
  * equally busy, and nothing else: beyond that the less busy one is taken, whatever it costs.
  */
 const PRICE_WEIGHT = 20;
+const GROUP_WEIGHT = NEIGHBOURS_WEIGHT + SOFT_SPREAD_WEIGHT + OWNER_SPREAD_WEIGHT + PRICE_WEIGHT;
 /** What the weighted scores of a node are divided by to be 0..100. */
-export const TOTAL_WEIGHT =
-  NODE_WEIGHT + NEIGHBOURS_WEIGHT + SOFT_SPREAD_WEIGHT + OWNER_SPREAD_WEIGHT + PRICE_WEIGHT;
+export const TOTAL_WEIGHT = NODE_WEIGHT + GROUP_WEIGHT;
 
 /**
  * Chooses the node for a pod that has no rules about other pods: those that every filter lets pass, of them those with live CPU
@@ -79,7 +78,7 @@ export const TOTAL_WEIGHT =
 export function place(pod: PodToPlace, nodes: readonly NodeState[]): Placement {
   const candidates = newCandidates(nodes.length);
   for (const [slot, node] of nodes.entries()) judge(candidates, slot, pod, node);
-  return placeAmong(pod, candidates, { nodes, ranks: ranksOf(nodes) }, { filters: [] });
+  return placeAmong(candidates, { nodes, ranks: ranksOf(nodes) }, { filters: [] });
 }
 
 /** The rules between `pod` and the pods on the nodes. */
@@ -107,14 +106,13 @@ export function ranksOf(nodes: readonly (NodeState | undefined)[]): Int32Array {
  * a few passes over the slots, whatever number of pods there is.
  */
 export function placeAmong(
-  pod: PodToPlace,
   candidates: Candidates,
   slots: NodeSlots,
   rules: PodRules,
   except?: ReadonlySet<number>,
 ): Placement {
   const { feasible, cpuSaturated } = feasibleSlots(candidates, rules, except);
-  if (feasible.count === 0) return { ok: false, reasons: allRefusals(pod, slots, rules, except) };
+  if (feasible.count === 0) return { ok: false, reasons: allRefusals(candidates, slots, rules, except) };
   const { slot, score } = best(candidates, slots, rules, feasible);
   const node = slots.nodes[slot];
   if (node === undefined) throw new Error('an empty slot was chosen');
@@ -134,19 +132,20 @@ function feasibleSlots(
   rules: PodRules,
   except: ReadonlySet<number> | undefined,
 ): { feasible: Feasible; cpuSaturated: boolean } {
-  const slots = candidates.scratch;
+  const { flags, size, scratch: slots } = candidates;
   const ruled = rules.filters.length > 0;
   let count = 0;
   let withHeadroom = 0;
-  for (let slot = 0; slot < candidates.size; slot++) {
-    if (!fits(candidates, slot) || except?.has(slot) === true) continue;
+  for (let slot = 0; slot < size; slot++) {
+    const flag = flags[slot] ?? 0;
+    if (!fits(flag) || except?.has(slot) === true) continue;
     if (ruled && refusedBy(rules, slot) !== undefined) continue;
     slots[count++] = slot;
-    if (hasHeadroom(candidates, slot)) withHeadroom++;
+    if (hasHeadroom(flag)) withHeadroom++;
   }
   if (withHeadroom === 0 || withHeadroom === count)
     return { feasible: { slots, count }, cpuSaturated: withHeadroom === 0 };
-  const narrowed = slots.subarray(0, count).filter((slot) => hasHeadroom(candidates, slot));
+  const narrowed = slots.subarray(0, count).filter((slot) => hasHeadroom(flags[slot] ?? 0));
   return { feasible: { slots: narrowed, count: narrowed.length }, cpuSaturated: false };
 }
 
@@ -166,12 +165,13 @@ function best(
   feasible: Feasible,
 ): { slot: number; score: number } {
   const { scores } = candidates;
-  const group = groupMerits(candidates, rules, feasible);
+  const { slots, count } = feasible;
+  const points = groupPoints(candidates, rules, feasible);
   let slot = -1;
   let top = Number.NEGATIVE_INFINITY;
-  for (let i = 0; i < feasible.count; i++) {
-    const next = feasible.slots[i] ?? 0;
-    const sum = (scores[next] ?? 0) + group.rules(next) + group.price(next);
+  for (let i = 0; i < count; i++) {
+    const next = slots[i] ?? 0;
+    const sum = (scores[next] ?? 0) + (points === undefined ? GROUP_WEIGHT * 100 : (points[next] ?? 0));
     if (sum > top || (sum === top && (ranks[next] ?? 0) < (ranks[slot] ?? 0))) {
       slot = next;
       top = sum;
@@ -186,23 +186,54 @@ export interface GroupMerits {
   readonly price: (slot: number) => number;
 }
 
-/** What the nodes are for the pod beside one another: pods near it, spread, price. */
+/** What the nodes are for the pod beside one another: pods near it and spread, and price. */
 export function groupMerits(candidates: Candidates, rules: PodRules, feasible: Feasible): GroupMerits {
-  const near = rules.neighbours?.(feasible);
-  const even = rules.softSpread?.(feasible);
-  const spread = ownerSpread(candidates, rules.zones, feasible);
-  const cheap = cheapness(candidates, feasible);
+  const { near, even, spread, cheap } = groupScores(candidates, rules, feasible);
   return {
     rules: (slot) =>
-      NEIGHBOURS_WEIGHT * (near?.[slot] ?? 100) +
-      SOFT_SPREAD_WEIGHT * (even?.[slot] ?? 100) +
-      OWNER_SPREAD_WEIGHT * spread(slot),
-    price: (slot) => PRICE_WEIGHT * cheap(slot),
+      NEIGHBOURS_WEIGHT * (near === undefined ? 100 : (near[slot] ?? 0)) +
+      SOFT_SPREAD_WEIGHT * (even === undefined ? 100 : (even[slot] ?? 0)) +
+      OWNER_SPREAD_WEIGHT * (spread === undefined ? 100 : spread(slot)),
+    price: (slot) => PRICE_WEIGHT * (cheap === undefined ? 100 : cheap(slot)),
   };
 }
 
+interface GroupScores {
+  readonly near: Float64Array | undefined;
+  readonly even: Float64Array | undefined;
+  readonly spread: ((slot: number) => number) | undefined;
+  readonly cheap: ((slot: number) => number) | undefined;
+}
+
+function groupScores(candidates: Candidates, rules: PodRules, feasible: Feasible): GroupScores {
+  return {
+    near: rules.neighbours?.(feasible),
+    even: rules.softSpread?.(feasible),
+    spread: ownerSpread(candidates, rules.zones, feasible),
+    cheap: cheapness(candidates, feasible),
+  };
+}
+
+/** All of that added up, by slot; undefined when all nodes are worth all there is. */
+function groupPoints(candidates: Candidates, rules: PodRules, feasible: Feasible): Float64Array | undefined {
+  const { near, even, spread, cheap } = groupScores(candidates, rules, feasible);
+  if (near === undefined && even === undefined && spread === undefined && cheap === undefined)
+    return undefined;
+  const { slots, count } = feasible;
+  const points = candidates.points;
+  for (let i = 0; i < count; i++) {
+    const slot = slots[i] ?? 0;
+    points[slot] =
+      NEIGHBOURS_WEIGHT * (near === undefined ? 100 : (near[slot] ?? 0)) +
+      SOFT_SPREAD_WEIGHT * (even === undefined ? 100 : (even[slot] ?? 0)) +
+      OWNER_SPREAD_WEIGHT * (spread === undefined ? 100 : spread(slot)) +
+      PRICE_WEIGHT * (cheap === undefined ? 100 : cheap(slot));
+  }
+  return points;
+}
+
 function allRefusals(
-  pod: PodToPlace,
+  candidates: Candidates,
   { nodes, ranks }: NodeSlots,
   rules: PodRules,
   except: ReadonlySet<number> | undefined,
@@ -212,7 +243,8 @@ function allRefusals(
   for (const [slot, node] of nodes.entries()) {
     if (node === undefined) continue;
     count++;
-    reasons[ranks[slot] ?? 0] = { node: node.name, refusals: refusalsAt(pod, node, slot, rules, except) };
+    const refusals = refusalsAt(candidates, slot, rules, except);
+    reasons[ranks[slot] ?? 0] = { node: node.name, refusals };
   }
   reasons.length = count;
   return reasons;
@@ -221,17 +253,21 @@ function allRefusals(
 const PROMISED: readonly Refusal[] = [
   { kind: 'resources', reason: 'node(s) had room only for pods that preempted others' },
 ];
+const UNNAMED: readonly Refusal[] = [
+  { kind: 'node', reason: "node(s) didn't match Pod's node affinity/selector", final: true },
+];
 
 function refusalsAt(
-  pod: PodToPlace,
-  node: NodeState,
+  { refusals, flags }: Candidates,
   slot: number,
   rules: PodRules,
   except: ReadonlySet<number> | undefined,
 ): readonly Refusal[] {
-  const own = nodeRefusals(pod, node);
+  const own = refusals[slot] ?? [];
   if (own.length > 0) return own;
+  // Nodes that the pod does not name are not judged at all.
+  if (flags[slot] === 0) return UNNAMED;
   const rule = refusedBy(rules, slot);
   if (rule !== undefined) return [rule];
-  return except?.has(slot) ? PROMISED : [];
+  return except?.has(slot) === true ? PROMISED : [];
 }

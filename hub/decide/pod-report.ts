@@ -24,17 +24,19 @@ export function judgePodReport(node: string, report: PodReport, pod: Pod | undef
   return sameJson(status, pod.status ?? {}) ? { do: 'nothing' } : { do: 'write', status };
 }
 
-/** Conditions that the hub writes: a device that reports them only repeats what it was sent once. */
-const OF_THE_HUB: readonly string[] = ['PodScheduled', 'DisruptionTarget'];
+/** Conditions that the hub writes; a device may add DisruptionTarget itself, for a pod it has evicted. */
+const HUB_CONDITIONS = ['PodScheduled', 'DisruptionTarget'];
 
-/** The device's status verbatim, but for what it does not write: conditions of the hub and the quality-of-service class. */
+/** The device's status verbatim, but for what it does not write: the hub's conditions and the quality-of-service class. */
 function mergeStatus(before: PodStatus | undefined, reported: PodStatus): PodStatus {
-  const ofHub = before?.conditions?.filter((c) => OF_THE_HUB.includes(c.type)) ?? [];
-  const own = (reported.conditions ?? []).filter((c) => !OF_THE_HUB.includes(c.type));
+  const kept = before?.conditions?.filter((c) => HUB_CONDITIONS.includes(c.type)) ?? [];
+  const isOwn = (type: string): boolean =>
+    type !== 'PodScheduled' && !kept.some((condition) => condition.type === type);
+  const own = (reported.conditions ?? []).filter((c) => isOwn(c.type));
   const qosClass = before?.qosClass ?? reported.qosClass;
   return {
     ...reported,
-    conditions: [...own, ...ofHub],
+    conditions: [...own, ...kept],
     ...(qosClass === undefined ? {} : { qosClass }),
   };
 }

@@ -2,6 +2,7 @@ import type { NodeSelectorTerm, Toleration } from '../../protocol/kinds/node.ts'
 import type { Affinity, Pod } from '../../protocol/kinds/pod.ts';
 import { type Labelled, type PodAffinity, podAffinity } from './affinity.ts';
 import { imageKey } from './image-name.ts';
+import type { ImageVariants } from './image-variants.ts';
 import { type Amounts, controllerUid, podHostPorts, podRequests } from './pod-facts.ts';
 import { type SpreadConstraint, spreadConstraints } from './topology.ts';
 
@@ -11,10 +12,10 @@ export interface LiveUse {
   readonly memoryBytes: number;
 }
 
-/** An image whose architectures are known, all of them, as `amd64`, `arm64` or `arm/v7`. */
+/** An image as the pod names it, with what is known of its variants. */
 export interface ImagePlatforms {
   readonly image: string;
-  readonly architectures: readonly string[];
+  readonly variants: ImageVariants;
 }
 
 /** A pod as placement looks at it, computed once. */
@@ -22,6 +23,8 @@ export interface PodToPlace extends Labelled {
   readonly uid: string;
   readonly name: string;
   readonly priority: number;
+  /** False when others must not be driven out for it. */
+  readonly preempts: boolean;
   readonly ownerUid: string | undefined;
   readonly requests: Amounts;
   /** What the pod is taken to use while telemetry does not show it: its requests, or a small default. */
@@ -44,8 +47,8 @@ export interface PodToPlace extends Labelled {
 /** What is known of a pod beside its object. */
 export interface PodKnowledge {
   readonly volumeNodes?: readonly (readonly NodeSelectorTerm[])[];
-  /** All architectures of an image; undefined when they are not known. */
-  readonly architectures?: (image: string) => readonly string[] | undefined;
+  /** Variants of an image; undefined when none is known to be missing. */
+  readonly variants?: (image: string) => ImageVariants | undefined;
 }
 
 /** What a pod without requests is taken to use until telemetry shows it. */
@@ -53,7 +56,7 @@ const DEFAULT_ESTIMATE: LiveUse = { cpuMilli: 20, memoryBytes: 16 * 1024 * 1024 
 const NONE: readonly never[] = [];
 
 /** Reads from a pod what placement needs. */
-export function podToPlace(pod: Pod, { volumeNodes, architectures }: PodKnowledge = {}): PodToPlace {
+export function podToPlace(pod: Pod, { volumeNodes, variants }: PodKnowledge = {}): PodToPlace {
   const { metadata, spec } = pod;
   const requests = podRequests(spec);
   return {
@@ -62,6 +65,7 @@ export function podToPlace(pod: Pod, { volumeNodes, architectures }: PodKnowledg
     name: metadata.name,
     labels: metadata.labels ?? {},
     priority: spec.priority ?? 0,
+    preempts: spec.preemptionPolicy !== 'Never',
     ownerUid: controllerUid(pod),
     requests,
     estimate: {
@@ -73,7 +77,7 @@ export function podToPlace(pod: Pod, { volumeNodes, architectures }: PodKnowledg
     nodeSelector: spec.nodeSelector,
     nodeAffinity: spec.affinity?.nodeAffinity,
     images: spec.containers.map((c) => imageKey(c.image)),
-    platforms: architectures === undefined ? NONE : platformsOf(pod, architectures),
+    platforms: variants === undefined ? NONE : platformsOf(pod, variants),
     volumeNodes: volumeNodes ?? NONE,
     affinity: podAffinity(pod),
     spread: spreadConstraints(pod),
@@ -81,11 +85,11 @@ export function podToPlace(pod: Pod, { volumeNodes, architectures }: PodKnowledg
   };
 }
 
-function platformsOf(pod: Pod, known: (image: string) => readonly string[] | undefined): ImagePlatforms[] {
+function platformsOf(pod: Pod, known: (image: string) => ImageVariants | undefined): ImagePlatforms[] {
   const { containers, initContainers = [] } = pod.spec;
   return [...initContainers, ...containers].flatMap(({ image }) => {
-    const architectures = known(image);
-    return architectures === undefined || architectures.length === 0 ? [] : [{ image, architectures }];
+    const variants = known(image);
+    return variants === undefined ? [] : [{ image, variants }];
   });
 }
 
@@ -114,5 +118,5 @@ export function podClassOf(pod: PodToPlace): string {
     pod.spread.length + required.length + requiredAnti.length + preferred.length === 0
       ? 0
       : [pod.affinity, pod.spread];
-  return JSON.stringify([nodeClassOf(pod), pod.priority, pod.namespace, pod.labels, rules]);
+  return JSON.stringify([nodeClassOf(pod), pod.priority, pod.preempts, pod.namespace, pod.labels, rules]);
 }

@@ -1,7 +1,7 @@
 import type { Condition } from '../../protocol/kinds/meta.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { ReplicaSet, ReplicaSetStatus } from '../../protocol/kinds/workloads.ts';
-import { canonicalJson } from './content-hash.ts';
+import { sameJson } from './content-hash.ts';
 import type { Moment } from './moment.ts';
 import { availableAtMs, isActive, isReady } from './pod-facts.ts';
 
@@ -52,7 +52,7 @@ export function rollUpReplicaSet(
     ...(rs.metadata.generation === undefined ? {} : { observedGeneration: rs.metadata.generation }),
     ...(conditions.length === 0 ? {} : { conditions }),
   };
-  const changed = canonicalJson(status) !== canonicalJson(rs.status ?? {});
+  const changed = !sameJson(status, rs.status ?? {});
   return { status, changed, lookAgainMs: nextMs };
 }
 

@@ -43,8 +43,8 @@ export function couldHelp(
   const rules = POD_KINDS.some((kind) => blockers.has(kind));
   switch (relief.what) {
     case 'node':
-      // A new or relabelled node can add a domain, and so help on other nodes too.
-      return rules ? 'yes' : 'look';
+      // A new or relabelled node can add a domain or teach about an image, and so help on other nodes too.
+      return rules || pod.platforms.length > 0 ? 'yes' : 'look';
     case 'podLeft':
       if (rules && concerns(relief.pod, pod, namespaceLabels)) return 'yes';
       return NODE_KINDS.some((kind) => blockers.has(kind)) ? 'look' : 'no';

@@ -36,10 +36,12 @@ export function revisionOf(rs: ReplicaSet): number {
 /** Text that is equal for equal templates, without the label that tells templates apart. */
 function templateKey(template: PodTemplateSpec): string {
   const { [POD_TEMPLATE_HASH]: _hash, ...labels } = template.metadata?.labels ?? {};
-  const { annotations } = template.metadata ?? {};
+  const { annotations, name, finalizers } = template.metadata ?? {};
   return canonicalJson({
     labels,
     annotations: annotations === undefined ? {} : annotations,
+    name,
+    finalizers,
     spec: template.spec,
   });
 }

@@ -2,7 +2,7 @@ import type { KeyedQueue } from '../../kit/keyed-queue.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { NodeFacts } from '../../protocol/wire/messages.ts';
 import { sameJson } from '../decide/content-hash.ts';
-import { carries, nodeAnnotations, nodeLabels, nodeStatus } from '../decide/node-object.ts';
+import { carries, nodeAnnotations, nodeLabels, nodeStatus, withEntries } from '../decide/node-object.ts';
 import { nextPodCidr } from '../decide/pod-cidr.ts';
 import { type LoopDeps, loopQueue, momentOf, referenceTo } from '../loop.ts';
 
@@ -28,7 +28,10 @@ export class Registrar {
 
   /** The node's facts are now these; `birth` are annotations that the object gets if it has to be made. */
   put(node: string, facts: NodeFacts, birth: Readonly<Record<string, string>> = {}): void {
-    this.#facts.set(node, { facts, birth });
+    // A device tells its images once a connection, and again when they change.
+    const { images: told, ...rest } = facts;
+    const images = told ?? this.#facts.get(node)?.facts.images;
+    this.#facts.set(node, { facts: images === undefined ? rest : { ...rest, images }, birth });
     this.#queue.add(node);
   }
 
@@ -55,7 +58,7 @@ export class Registrar {
         metadata: {
           name,
           labels: nodeLabels(name, facts),
-          annotations: { ...nodeAnnotations(facts), ...birth },
+          annotations: withEntries(birth, nodeAnnotations(facts)),
         },
         spec: podCIDR === undefined ? {} : { podCIDR, podCIDRs: [podCIDR] },
       });
@@ -84,7 +87,7 @@ export class Registrar {
       if (settled) return;
       await this.#deps.client.modify('Node', '', name, (draft) => {
         draft.metadata.labels = { ...draft.metadata.labels, ...labels };
-        draft.metadata.annotations = { ...draft.metadata.annotations, ...annotations };
+        draft.metadata.annotations = withEntries(draft.metadata.annotations, annotations);
         if (draft.spec.podCIDR === undefined && podCIDR !== undefined) {
           draft.spec.podCIDR = podCIDR;
           draft.spec.podCIDRs = [podCIDR];

@@ -16,6 +16,7 @@ import { isTerminal } from '../decide/pod-facts.ts';
 import { type PodToPlace, podToPlace } from '../decide/pod-to-place.ts';
 import type { PodsOnNodes, StandingRule } from '../decide/pods-on-nodes.ts';
 import type { Topology } from '../decide/topology.ts';
+import { ImageCatalog } from './image-catalog.ts';
 import { NodeTable } from './node-table.ts';
 import { PodCounts } from './pod-counts.ts';
 
@@ -47,6 +48,7 @@ const NOBODY: ReadonlySet<Entry> = new Set();
  */
 export class ClusterState implements PodsOnNodes {
   readonly nodes = new NodeTable();
+  readonly images = new ImageCatalog(() => this.nodes.nodes);
   readonly namespaceLabels: NamespaceLabels;
   readonly #live: ReadLive;
   readonly #counts: PodCounts;
@@ -91,7 +93,10 @@ export class ClusterState implements PodsOnNodes {
   setNode(node: Node): void {
     const { name } = node.metadata;
     const isNew = this.nodes.slotOf(name) === undefined;
-    const slot = this.nodes.set(nodeTraits(node));
+    const before = this.nodes.get(name)?.foreignImages.size ?? 0;
+    const traits = nodeTraits(node);
+    const slot = this.nodes.set(traits);
+    if (before + traits.foreignImages.size > 0) this.images.changed();
     if (!isNew) return;
     for (const entry of this.#byNode.get(name) ?? NOBODY) this.#enter(entry.pod, slot);
     this.refreshNode(name);
@@ -102,6 +107,7 @@ export class ClusterState implements PodsOnNodes {
     const slot = this.nodes.slotOf(name);
     if (slot === undefined) return;
     for (const entry of this.#byNode.get(name) ?? NOBODY) this.#leave(entry.pod, slot);
+    if ((this.nodes.at(slot)?.foreignImages.size ?? 0) > 0) this.images.changed();
     this.nodes.remove(name);
   }
 

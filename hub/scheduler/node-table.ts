@@ -28,6 +28,11 @@ export class NodeTable implements NodeSlots {
     return this.nodes.length;
   }
 
+  /** Rises with every change of any node. */
+  get version(): number {
+    return this.#version;
+  }
+
   /** Nodes there are. */
   get count(): number {
     return this.#slots.size;

@@ -4,15 +4,24 @@ import type { Resident } from './cluster-state.ts';
 /** Pods that room is being made for, each with the node it was promised. */
 export class Nominations {
   readonly #byUid = new Map<string, Resident>();
+  #version = 0;
+
+  /** Rises with every change. */
+  get version(): number {
+    return this.#version;
+  }
 
   /** `pod` is to get the room on `node`. */
   add(pod: PodToPlace, node: string): void {
     this.#byUid.set(pod.uid, { pod, node });
+    this.#version++;
   }
 
-  /** The pod is bound, gone, or has to look elsewhere. */
-  forget(uid: string): void {
-    this.#byUid.delete(uid);
+  /** The pod is bound, gone, or has to look elsewhere. Gives the node it was promised. */
+  forget(uid: string): string | undefined {
+    const node = this.of(uid);
+    if (this.#byUid.delete(uid)) this.#version++;
+    return node;
   }
 
   /** The node promised to a pod. */
@@ -20,9 +29,9 @@ export class Nominations {
     return this.#byUid.get(uid)?.node;
   }
 
-  /** Pods that were promised this node, by uid. */
-  on(node: string): string[] {
-    return this.#byUid.size === 0 ? [] : this.#all((r) => r.node === node).map((r) => r.pod.uid);
+  /** Promises of this node. */
+  on(node: string): readonly Resident[] {
+    return this.#byUid.size === 0 ? NONE : this.#all((r) => r.node === node);
   }
 
   /** Promises that `pod` has to respect: those to pods that are at least as important. */

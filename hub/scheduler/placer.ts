@@ -11,7 +11,7 @@ interface PodClass {
 }
 
 /** Bounds what is kept of judged nodes: so many slots over all classes, and so many classes. */
-const MAX_KEPT_SLOTS = 500_000;
+const MAX_KEPT_SLOTS = 250_000;
 const MAX_CLASSES = 1_024;
 
 /**
@@ -31,11 +31,12 @@ export class Placer {
   place(pod: PodToPlace, promised: readonly Resident[] = []): Placement {
     const candidates = this.candidatesOf(pod);
     const rules = podRules(pod, candidates, this.#state);
-    const except = new Set<number>();
+    let except: Set<number> | undefined;
     for (;;) {
-      const placement = placeAmong(pod, candidates, this.#state.nodes, rules, except);
+      const placement = placeAmong(candidates, this.#state.nodes, rules, except);
       if (!placement.ok || promised.length === 0) return placement;
-      if (this.#state.supposing([], promised, () => this.fits(pod, placement.node))) return placement;
+      if (this.isFree(pod, placement.node, promised)) return placement;
+      except ??= new Set();
       except.add(this.#state.nodes.slotOf(placement.node) ?? -1);
     }
   }
@@ -44,13 +45,19 @@ export class Placer {
   placeOn(pod: PodToPlace, node: string, promised: readonly Resident[]): Placement | undefined {
     const only = this.#state.nodes.slotOf(node);
     if (only === undefined) return undefined;
-    if (!this.#state.supposing([], promised, () => this.fits(pod, node))) return undefined;
+    if (!this.isFree(pod, node, promised)) return undefined;
     const candidates = this.candidatesOf(pod);
     const except = new Set<number>();
     for (let slot = 0; slot < candidates.size; slot++) if (slot !== only) except.add(slot);
     const { nodes } = this.#state;
-    const placement = placeAmong(pod, candidates, nodes, podRules(pod, candidates, this.#state), except);
+    const placement = placeAmong(candidates, nodes, podRules(pod, candidates, this.#state), except);
     return placement.ok ? placement : undefined;
+  }
+
+  /** True when the node can take the pod beside those who were promised room; of those elsewhere only rules are felt here. */
+  isFree(pod: PodToPlace, node: string, promised: readonly Resident[]): boolean {
+    const felt = promised.filter((p) => p.node === node || hasRules(pod) || hasRules(p.pod));
+    return this.#state.supposing([], felt, () => this.fits(pod, node));
   }
 
   /** True when the node can take the pod as everything is now. */
@@ -112,4 +119,9 @@ export class Placer {
     }
     return found;
   }
+}
+
+/** True when where others are can keep the pod from a node, or the pod others. */
+function hasRules({ affinity, spread }: PodToPlace): boolean {
+  return affinity.required.length + affinity.requiredAnti.length + spread.length > 0;
 }

@@ -40,7 +40,10 @@ interface Rule extends StandingRule {
 /** Kubernetes' weight of required affinity of a pod that is there for newcomers that match it. */
 const HARD_AFFINITY_WEIGHT = 1;
 const NO_TERMS: (readonly [PodTerm, number])[] = [];
-const MAX_COUNTERS = 512;
+/** Counters kept are bounded by the room they take: so many slots over all of them, within limits. */
+const MAX_COUNTED_SLOTS = 4_000_000;
+const MIN_COUNTERS = 256;
+const MAX_COUNTERS = 8_192;
 const MAX_EMPTY_KIN = 1024;
 
 /**
@@ -50,6 +53,7 @@ const MAX_EMPTY_KIN = 1024;
 export class PodCounts {
   readonly #namespaceLabels: NamespaceLabels;
   readonly #capacity: () => number;
+  readonly #maxCounters: number;
   readonly #kin = new Map<string, Kin>();
   readonly #counters = new Map<string, Counter>();
   readonly #rules = new Map<string, Rule>();
@@ -59,9 +63,10 @@ export class PodCounts {
   #emptyKin = 0;
   #uses = 0;
 
-  constructor(namespaceLabels: NamespaceLabels, capacity: () => number) {
+  constructor(namespaceLabels: NamespaceLabels, capacity: () => number, maxCounters = MAX_COUNTERS) {
     this.#namespaceLabels = namespaceLabels;
     this.#capacity = capacity;
+    this.#maxCounters = maxCounters;
   }
 
   /** A pod is on a node now. */
@@ -147,7 +152,8 @@ export class PodCounts {
   }
 
   #newCounter(key: string, selectors: readonly PodSelector[], withTerminating: boolean): Counter {
-    if (this.#counters.size >= MAX_COUNTERS) this.#dropOldCounters();
+    const room = Math.max(MIN_COUNTERS, MAX_COUNTED_SLOTS / this.#capacity());
+    if (this.#counters.size >= Math.min(this.#maxCounters, room)) this.#dropOldCounters();
     const perNode = new Int32Array(this.#capacity());
     const byNamespaceLabels = selectors.some((s) => s.namespaceRequirements !== undefined);
     const counter: Counter = { key, selectors, withTerminating, byNamespaceLabels, perNode, usedAt: 0 };

@@ -1,6 +1,6 @@
 import type { Pod } from '../../protocol/kinds/pod.ts';
+import type { PodDisruptionBudget } from '../../protocol/kinds/policy.ts';
 import type { ClusterView } from '../cluster.ts';
-import type { MayDisrupt } from '../decide/disruption-budgets.ts';
 import type { NodeRefusal } from '../decide/place.ts';
 import { preemptionText } from '../decide/placement-text.ts';
 import type { PodToPlace } from '../decide/pod-to-place.ts';
@@ -11,7 +11,18 @@ import type { Placer } from './placer.ts';
 /** What preemption comes to: pods that have to leave a node, or in kube-scheduler's words why it is no way out. */
 export type Preemption =
   | { readonly ok: true; readonly node: string; readonly victims: readonly Pod[] }
-  | { readonly ok: false; readonly why: string };
+  | {
+      readonly ok: false;
+      readonly why: string;
+      /** True when no room is on its way either. */
+      readonly isFinal: boolean;
+    };
+
+/** For pods that would be removed in this order: whether the budgets allow each, after those before it. */
+export type MayDisrupt = (
+  pods: readonly Pod[],
+  budgets: readonly PodDisruptionBudget[],
+) => readonly boolean[];
 
 /** Nodes looked at: at least so many, or this share of all. */
 const MIN_NODES = 100;
@@ -43,12 +54,16 @@ export class Preemptor {
     reasons: readonly NodeRefusal[],
     promised: readonly Resident[],
   ): Preemption {
-    if (pod.spec.preemptionPolicy === 'Never')
-      return { ok: false, why: 'not eligible due to preemptionPolicy=Never.' };
-    if (this.#isRoomComing(pod, wanted))
-      return { ok: false, why: 'not eligible due to a terminating pod on the nominated node.' };
+    if (!wanted.preempts)
+      return { ok: false, why: 'not eligible due to preemptionPolicy=Never.', isFinal: true };
+    if (this.#isRoomComing(pod, wanted, reasons))
+      return {
+        ok: false,
+        why: 'not eligible due to a terminating pod on the nominated node.',
+        isFinal: false,
+      };
     const why = preemptionText(reasons);
-    if (this.#state.lowestPriority >= wanted.priority) return { ok: false, why };
+    if (this.#state.lowestPriority >= wanted.priority) return { ok: false, why, isFinal: true };
     const open = reasons.filter(({ refusals }) => refusals.every((r) => r.final !== true));
     const limit = Math.max(MIN_NODES, Math.ceil(NODES_SHARE * reasons.length));
     const plans: VictimPlan[] = [];
@@ -58,14 +73,25 @@ export class Preemptor {
       if (plans.length >= limit) break;
     }
     const chosen = leastHarm(plans);
-    if (chosen === undefined) return { ok: false, why };
+    if (chosen === undefined) return { ok: false, why, isFinal: true };
     return { ok: true, node: chosen.node, victims: chosen.victims.flatMap((v) => this.#podOf(v.uid) ?? []) };
   }
 
-  /** Room was made before and its pods are still on their way out. */
-  #isRoomComing(pod: Pod, wanted: PodToPlace): boolean {
+  /** True when the pod would fit on the node without all that is leaving or less important than the pod. */
+  couldMakeRoom(wanted: PodToPlace, node: string): boolean {
+    if (!wanted.preempts || this.#state.lowestPriority >= wanted.priority) return false;
+    const others = [...this.#state.residents(node)].filter(
+      ({ pod }) => pod.terminating || pod.priority < wanted.priority,
+    );
+    return others.length > 0 && this.#state.supposing(others, [], () => this.#placer.fits(wanted, node));
+  }
+
+  /** Room was made before, its pods are still on their way out, and the node can still take the pod then. */
+  #isRoomComing(pod: Pod, wanted: PodToPlace, reasons: readonly NodeRefusal[]): boolean {
     const node = pod.status?.nominatedNodeName;
     if (node === undefined || node === '') return false;
+    const now = reasons.find((r) => r.node === node);
+    if (now === undefined || now.refusals.some((r) => r.final === true)) return false;
     for (const resident of this.#state.residents(node)) {
       if (resident.pod.terminating && resident.pod.priority < wanted.priority) return true;
     }

@@ -95,7 +95,7 @@ function feasibleWith(
   const slots = new Int32Array(candidates.size);
   let count = 0;
   for (let slot = 0; slot < candidates.size; slot++) {
-    const isFeasible = fits(candidates, slot) && refusedBy(rules, slot) === undefined;
+    const isFeasible = fits(candidates.flags[slot] ?? 0) && refusedBy(rules, slot) === undefined;
     if (isFeasible || also.includes(slot)) slots[count++] = slot;
   }
   return { slots, count };

@@ -19,6 +19,9 @@ export function lowerBound<T>(items: readonly T[], key: string, keyAt: (item: T)
   return low;
 }
 
+/** The owner of what has no controller. */
+const NOBODY = '';
+
 const itself = (key: string): string => key;
 
 /** Objects of one kind: by key, in order, and by what loops ask for. Lists handed out never change. */
@@ -26,7 +29,7 @@ export class Collection {
   readonly #keys: string[] = [];
   readonly #objects: KubeObject[] = [];
   readonly #byUid = new Map<string, KubeObject>();
-  readonly #byOwner = new Index(controllerUid);
+  readonly #byOwner = new Index((object) => controllerUid(object) ?? NOBODY);
   readonly #byNode = new Index(nodeName);
   readonly #lists = new Map<string, readonly KubeObject[]>();
 

@@ -1,5 +1,5 @@
 import { toTime } from '../../kit/clock.ts';
-import { shapeOfKind } from '../../protocol/apply/shape.ts';
+import { type Shape, shapeOfKind } from '../../protocol/apply/shape.ts';
 import { trackUpdate } from '../../protocol/apply/update.ts';
 import { apiVersionOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject, ManagedFieldsEntry } from '../../protocol/kinds/meta.ts';
@@ -34,7 +34,7 @@ function entriesAfter(
   if (writer === 'given') return next.metadata.managedFields;
   if (writer === undefined || (live !== undefined && own === undefined)) return own;
   return trackUpdate({
-    shape: shapeOfKind(spec),
+    shape: context.fields.shapeOf(spec),
     live,
     next,
     manager: writer.manager,
@@ -54,6 +54,14 @@ const LONGEST = 16_384;
  */
 export class SharedFields {
   readonly #known = new Map<string, Record<string, unknown>>();
+  readonly #shapes = new WeakMap<KindSpec, Shape>();
+
+  /** The shape of a kind's objects, made once. */
+  shapeOf(spec: KindSpec): Shape {
+    const shape = this.#shapes.get(spec) ?? shapeOfKind(spec);
+    this.#shapes.set(spec, shape);
+    return shape;
+  }
 
   /** The entries with shared, frozen field sets; `before` itself when nothing differs from it. */
   share(

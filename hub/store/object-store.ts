@@ -57,10 +57,18 @@ export class ObjectStore {
     const { map, log } = options;
     this.#writes = new WriteQueue({ commit: (changes) => map.commit(changes), publish, log }, revision);
     // Only what is used is kept: holding on to the options would keep every object as it was at the start.
-    const { clock, ids = systemIds, admit } = options;
+    const { clock, ids = systemIds, admission } = options;
     const newest: NewestObject = (kind, namespace, name) => this.newest(kind, namespace, name);
     const nowMs = (): number => clock.nowMs();
-    this.#context = { ids, fields: this.#fields, nowMs, newest, admit: (object) => admit?.(object, newest) };
+    const look = { get: newest, list: (kind: string, ns: string) => this.#newestOf(kind, ns) };
+    this.#context = {
+      ids,
+      fields: this.#fields,
+      nowMs,
+      newest,
+      admit: (spec, object) => admission?.admit(spec, object, look),
+      approve: (spec, object, previous) => admission?.approve(spec, object, look, previous),
+    };
   }
 
   /** Settles the writes handed in, then closes the map. Later writes are ApiError ServiceUnavailable. */
@@ -218,6 +226,16 @@ export class ObjectStore {
     const where = this.#kinds.get(kind)?.namespaced === false ? '' : namespace;
     const onTheWay = this.#writes.onTheWay(storageKey(kind, where, name));
     return onTheWay === undefined ? this.#memory.of(kind).get(`${where}/${name}`) : onTheWay.object;
+  }
+
+  /** As `newest`, of all objects of a kind in a namespace. */
+  #newestOf(kind: string, namespace: string): KubeObject[] {
+    const onTheWay = this.#writes.allOnTheWay(kind, namespace);
+    const present = this.#memory.of(kind).list(namespace);
+    if (onTheWay.size === 0) return [...present];
+    const isVisible = ({ metadata }: KubeObject): boolean =>
+      !onTheWay.has(storageKey(kind, metadata.namespace ?? '', metadata.name));
+    return [...present.filter(isVisible), ...[...onTheWay.values()].filter((o) => o !== undefined)];
   }
 
   #spec(kind: string): KindSpec {

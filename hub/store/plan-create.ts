@@ -6,7 +6,14 @@ import { ephemeralErrors } from './ephemeral.ts';
 import { trackFields } from './field-tracking.ts';
 import { generatedName } from './ids.ts';
 import { cloneJson } from './json.ts';
-import { type AnyObject, type PlanContext, requireOpenNamespace, type Step, type Writer } from './plan.ts';
+import {
+  type AnyObject,
+  forbidden,
+  type PlanContext,
+  requireOpenNamespace,
+  type Step,
+  type Writer,
+} from './plan.ts';
 
 /** An object as a caller hands it in: what the server sets may be missing. */
 export interface ObjectInput {
@@ -18,7 +25,7 @@ export interface ObjectInput {
 const NAME_TRIES = 8;
 
 /**
- * Plans a creation. Throws ApiError: NotFound or Forbidden for its namespace, Invalid, AlreadyExists, BadRequest when it carries
+ * Plans a creation. Throws ApiError: NotFound or Forbidden for its namespace, Forbidden by admission, Invalid, AlreadyExists, BadRequest when it carries
  * a resourceVersion. Whatever only the server may set is set anew.
  */
 export function planCreate(context: PlanContext, spec: KindSpec, input: ObjectInput, writer?: Writer): Step {
@@ -29,7 +36,7 @@ export function planCreate(context: PlanContext, spec: KindSpec, input: ObjectIn
   if (spec.namespaced && namespace !== '') requireOpenNamespace(context, spec, namespace, name);
   spec.prepareCreate?.(object);
   spec.setDefaults(object);
-  context.admit(object);
+  refuseFor(spec, name, context.admit(spec, object));
   const errors = [
     ...spec.validate(object),
     ...(spec.validateCreate?.(object) ?? []),
@@ -37,8 +44,13 @@ export function planCreate(context: PlanContext, spec: KindSpec, input: ObjectIn
   ];
   if (errors.length > 0) throw invalid(spec, name, errors);
   if (context.newest(idOf(spec), namespace, name) !== undefined) throw alreadyExists(spec, name);
+  refuseFor(spec, name, context.approve(spec, object));
   trackFields(context, spec, undefined, object, writer);
   return { type: 'added', spec, object };
+}
+
+function refuseFor(spec: KindSpec, name: string, why: string | undefined): void {
+  if (why !== undefined) throw forbidden(spec, name, why);
 }
 
 function prepared(context: PlanContext, spec: KindSpec, input: ObjectInput): AnyObject {

@@ -7,6 +7,7 @@ import { trackFields } from './field-tracking.ts';
 import { cloneJson } from './json.ts';
 import {
   type AnyObject,
+  forbidden,
   type PlanContext,
   require,
   requireCurrent,
@@ -18,7 +19,7 @@ import { type ObjectInput, planCreate } from './plan-create.ts';
 
 /**
  * Plans the replacement of everything but status. An empty resourceVersion or uid means any. Throws ApiError: NotFound,
- * Conflict, Invalid. `finalize` lets `spec.finalizers` of a namespace change, which otherwise stay.
+ * Conflict, Invalid, Forbidden by admission. `finalize` lets `spec.finalizers` of a namespace change, which otherwise stay.
  */
 export function planUpdate(
   context: PlanContext,
@@ -43,6 +44,8 @@ export function planUpdate(
     ...spec.validateUpdate(next, current),
     ...ephemeralErrors(spec, next, current, writer),
   ]);
+  const why = context.approve(spec, next, current);
+  if (why !== undefined) throw forbidden(spec, name, why);
   trackFields(context, spec, current, next, writer);
   return settle(spec, next, current);
 }

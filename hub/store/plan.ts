@@ -12,8 +12,10 @@ export interface PlanContext {
   readonly fields: SharedFields;
   nowMs(): number;
   newest(kind: string, namespace: string, name: string): KubeObject | undefined;
-  /** Completes an object that is being created, after defaulting and before validation. */
-  admit(object: KubeObject): void;
+  /** Completes an object that is being created, after defaulting and before validation; says why not. */
+  admit(spec: KindSpec, object: KubeObject): string | undefined;
+  /** The last word on a valid new object, or new state of one: why not, or undefined. */
+  approve(spec: KindSpec, object: KubeObject, previous?: KubeObject): string | undefined;
 }
 
 /** Whose fields a write makes them; see WriteOptions. */

@@ -50,6 +50,24 @@ export interface Removal {
 /** Looks up the newest state, what is not visible yet included. */
 export type NewestObject = (kind: string, namespace: string, name: string) => KubeObject | undefined;
 
+/** The newest state as admission sees it, what is not visible yet included. */
+export interface AdmissionLook {
+  get: NewestObject;
+  /** All objects of a kind in a namespace; of cluster-wide kinds with the namespace empty. */
+  list(kind: string, namespace: string): Iterable<KubeObject>;
+}
+
+/** Has a say in every creation and in changes of what people ask for; both steps return why it is refused, or undefined, and must not throw. */
+export interface Admission {
+  /** Completes the mutable draft, after defaulting and before validation. */
+  admit(spec: KindSpec, object: KubeObject, look: AdmissionLook): string | undefined;
+  /**
+   * Has the last word on an object that is valid and new, or on its new state when there is a `previous` one; not on changes of
+   * status. What it allows is there for the next to see.
+   */
+  approve(spec: KindSpec, object: KubeObject, look: AdmissionLook, previous?: KubeObject): string | undefined;
+}
+
 export interface StoreOptions {
   readonly kinds: readonly KindSpec[];
   /** An open durable map and what it held. The store closes it. */
@@ -58,11 +76,8 @@ export interface StoreOptions {
   readonly clock: Clock;
   readonly ids?: IdSource;
   readonly log?: Logger;
-  /**
-   * Completes every object that is being created, whoever creates it, after defaulting and before validation. It gets the mutable
-   * draft and a look at the newest state. Must not throw.
-   */
-  readonly admit?: (object: KubeObject, newest: NewestObject) => void;
+  /** What is added to objects that are being created, whoever creates them, and what is refused. */
+  readonly admission?: Admission;
   /** Past kept per kind for watches. Default 10,000 changes and 8 MiB. */
   readonly history?: HistoryLimits;
 }

@@ -55,6 +55,8 @@ const keyOf = (kind: string, object: KubeObject): string =>
 export class WriteQueue {
   readonly #sink: WriteSink;
   readonly #onTheWay = new Map<string, { revision: number; object: KubeObject | undefined }>();
+  /** How many of each kind are on their way. */
+  readonly #kindsOnTheWay = new Map<string, number>();
   #pending: Pending[] = [];
   #revision: number;
   #reservedThrough: number;
@@ -74,6 +76,16 @@ export class WriteQueue {
     const entry = this.#onTheWay.get(key);
     if (entry === undefined) return undefined;
     return entry.object === undefined ? {} : { object: entry.object };
+  }
+
+  /** All states on their way of a kind in a namespace, by key; undefined for what is on its way out. */
+  allOnTheWay(kind: string, namespace: string): ReadonlyMap<string, KubeObject | undefined> {
+    const found = new Map<string, KubeObject | undefined>();
+    // Asked for with every creation, and nearly always of kinds that nobody writes at the moment.
+    if (!this.#kindsOnTheWay.has(kind)) return found;
+    const prefix = storageKey(kind, namespace, '');
+    for (const [key, { object }] of this.#onTheWay) if (key.startsWith(prefix)) found.set(key, object);
+    return found;
   }
 
   /** Plans now, throws what the plan throws; resolves when the result is durable and visible. */
@@ -103,8 +115,16 @@ export class WriteQueue {
     const base = { type, kind: idOf(spec), revision: this.#revision, object };
     const change: Change = previous === undefined ? base : { ...base, previous };
     const now = type === 'deleted' ? undefined : object;
-    this.#onTheWay.set(keyOf(idOf(spec), object), { revision: this.#revision, object: now });
+    const key = keyOf(change.kind, object);
+    if (!this.#onTheWay.has(key)) this.#countOnTheWay(change.kind, 1);
+    this.#onTheWay.set(key, { revision: this.#revision, object: now });
     this.#push({ plan, again, step, change, bytes, resolve, reject });
+  }
+
+  #countOnTheWay(kind: string, by: number): void {
+    const count = (this.#kindsOnTheWay.get(kind) ?? 0) + by;
+    if (count > 0) this.#kindsOnTheWay.set(kind, count);
+    else this.#kindsOnTheWay.delete(kind);
   }
 
   #push(pending: Pending): void {
@@ -150,7 +170,10 @@ export class WriteQueue {
   #publish({ step, change, bytes, resolve }: Pending): void {
     if (change !== undefined) {
       const key = keyOf(change.kind, change.object);
-      if (this.#onTheWay.get(key)?.revision === change.revision) this.#onTheWay.delete(key);
+      if (this.#onTheWay.get(key)?.revision === change.revision) {
+        this.#onTheWay.delete(key);
+        this.#countOnTheWay(change.kind, -1);
+      }
       this.#sink.publish(change, bytes);
     }
     resolve({ type: step.type, object: step.object });
@@ -159,6 +182,7 @@ export class WriteQueue {
   #refuse(refused: readonly Pending[], cause: unknown): void {
     const error = refusal(cause);
     this.#onTheWay.clear();
+    this.#kindsOnTheWay.clear();
     this.#sink.log?.error('writes refused, the disk did not take them', {
       err: cause,
       writes: refused.length,

@@ -25,32 +25,43 @@ export function createdFieldsV1(shape: Shape, object: object, part: WrittenPart)
 
 /** What lies below a value; `there`: an empty form of it counts as present before. */
 function below(shape: Shape, value: unknown, there: boolean): FieldsV1 {
-  const form = formOf(shape, value);
   const found: FieldsV1 = {};
+  fill(found, shape, value, there);
+  return found;
+}
+
+/** Puts what lies below a value into `found`; false when there is nothing. */
+function fill(found: FieldsV1, shape: Shape, value: unknown, there: boolean): boolean {
+  const form = formOf(shape, value);
+  let any = false;
   if (form === 'record' && isRecord(value)) {
     for (const name of Object.keys(value).sort()) {
       const { shape: inner, always } = innerShape(shape, name);
-      add(found, `f:${name}`, inner, value[name], there && always);
+      if (add(found, `f:${name}`, inner, value[name], there && always)) any = true;
     }
   } else if (form === 'list') {
     const items = byElement(itemsOf(shape, value));
     for (const element of [...items.keys()].sort()) {
       const same = items.get(element) ?? [];
+      if (same.length === 1 && !add(found, element, itemShape(shape), same[0], false)) continue;
       if (same.length > 1) found[element] = NOTHING;
-      else add(found, element, itemShape(shape), same[0], false);
+      any = true;
     }
   }
-  return found;
+  return any;
 }
 
-function add(found: FieldsV1, element: string, shape: Shape, value: unknown, there: boolean): void {
-  if (value === undefined || value === null) return;
+/** False when the value adds nothing. */
+function add(found: FieldsV1, element: string, shape: Shape, value: unknown, there: boolean): boolean {
+  if (value === undefined || value === null) return false;
   if (formOf(shape, value) === 'leaf') {
-    if (!there || !jsonEqual(value, {})) found[element] = NOTHING;
-    return;
+    if (there && jsonEqual(value, {})) return false;
+    found[element] = NOTHING;
+    return true;
   }
-  const inner = below(shape, value, there);
-  const isEmpty = Object.keys(inner).length === 0;
-  if (there && isEmpty) return;
-  found[element] = there || isEmpty ? inner : { '.': NOTHING, ...inner };
+  const inner: FieldsV1 = there ? {} : { '.': NOTHING };
+  const any = fill(inner, shape, value, there);
+  if (there && !any) return false;
+  found[element] = any ? inner : {};
+  return true;
 }

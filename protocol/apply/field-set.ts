@@ -106,7 +106,7 @@ function canonical(element: string): string | undefined {
 
 /** `k:{"a":1,"b":"x"}`, keys sorted. */
 export function keyElement(keys: readonly (readonly [string, unknown])[]): string {
-  const sorted = keys.toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const sorted = keys.length < 2 ? keys : keys.toSorted(([a], [b]) => (a < b ? -1 : 1));
   return `k:${JSON.stringify(Object.fromEntries(sorted))}`;
 }
 

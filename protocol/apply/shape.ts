@@ -39,12 +39,17 @@ const UNKNOWN: FieldShape = { shape: ANY, always: false };
 export function shapeOfStruct(types: TypeSource, name: string): Shape {
   const struct = types(name);
   if (struct === undefined) return ANY;
+  // Made when first asked for: structs may contain themselves.
+  const known = new Map<string, FieldShape>();
   return {
     is: 'struct',
     field: (field) => {
       const found = struct.fields.get(field);
-      if (found !== undefined) return shapeOfField(types, found);
-      return struct.hasTypeMeta && (field === 'apiVersion' || field === 'kind') ? UNKNOWN : undefined;
+      if (found === undefined)
+        return struct.hasTypeMeta && (field === 'apiVersion' || field === 'kind') ? UNKNOWN : undefined;
+      const shape = known.get(field) ?? shapeOfField(types, found);
+      known.set(field, shape);
+      return shape;
     },
   };
 }

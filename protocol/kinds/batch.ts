@@ -11,8 +11,8 @@ export interface JobSpec {
   parallelism?: number;
   completions?: number;
   activeDeadlineSeconds?: number;
-  podFailurePolicy?: Record<string, unknown>;
-  successPolicy?: Record<string, unknown>;
+  podFailurePolicy?: { rules?: PodFailureRule[] };
+  successPolicy?: { rules?: SuccessRule[] };
   backoffLimit?: number;
   backoffLimitPerIndex?: number;
   maxFailedIndexes?: number;
@@ -26,6 +26,20 @@ export interface JobSpec {
   managedBy?: string;
 }
 
+/** What to do about a failed pod that matches; the first rule that does counts. */
+export interface PodFailureRule {
+  action: 'FailJob' | 'FailIndex' | 'Ignore' | 'Count';
+  onExitCodes?: { containerName?: string; operator: 'In' | 'NotIn'; values: number[] };
+  onPodConditions?: { type: string; status: string }[];
+}
+
+/** An Indexed job succeeds once these indexes have, or that many of them. */
+export interface SuccessRule {
+  /** `1,3-5`; absent means all. */
+  succeededIndexes?: string;
+  succeededCount?: number;
+}
+
 export interface JobStatus {
   conditions?: Condition[];
   startTime?: Time;
@@ -35,6 +49,11 @@ export interface JobStatus {
   succeeded?: number;
   failed?: number;
   terminating?: number;
+  /** `1,3-5`. */
+  completedIndexes?: string;
+  failedIndexes?: string;
+  /** Pods that have ended and are in no count yet, because they still have the finalizer. */
+  uncountedTerminatedPods?: { succeeded?: string[]; failed?: string[] };
 }
 
 export interface CronJob extends KubeObject {

@@ -4,10 +4,10 @@ import { ageColumn, integer, nameColumn, orNone, text } from '../print/cells.ts'
 import { templateColumns } from '../print/workload-columns.ts';
 import { cronError, isTimeZone } from '../validate/cron.ts';
 import { invalidValue, notSupported, required, unless } from '../validate/field-errors.ts';
+import { validateJobSpec } from '../validate/job.ts';
 import { nonNegative } from '../validate/numbers.ts';
 import type { CronJob } from './batch.ts';
 import { defineKind } from './define-kind.ts';
-import { validateJobSpec } from './job-kind.ts';
 import type { FieldError } from './kind.ts';
 import type { Loose } from './loose.ts';
 

@@ -4,22 +4,17 @@ import { jsonEqual } from '../json.ts';
 import { ageColumn, nameColumn, text } from '../print/cells.ts';
 import { templateColumns } from '../print/workload-columns.ts';
 import { selectorMatches } from '../selector.ts';
-import {
-  invalidShown,
-  invalidValue,
-  notSupported,
-  required,
-  shownStringMap,
-  unless,
-} from '../validate/field-errors.ts';
+import { invalidShown, invalidValue, required, shownStringMap, unless } from '../validate/field-errors.ts';
+import { validateJobSpec } from '../validate/job.ts';
 import { validateLabelSelector } from '../validate/label-selector.ts';
+import { labelNameErrors } from '../validate/names.ts';
 import { nonNegative } from '../validate/numbers.ts';
-import { validateTemplate } from '../validate/workloads.ts';
 import type { Job, JobSpec } from './batch.ts';
 import { defineKind } from './define-kind.ts';
 import type { FieldError } from './kind.ts';
 import type { Loose } from './loose.ts';
 import type { LabelSelector } from './meta.ts';
+import type { PodTemplateSpec } from './workloads.ts';
 
 const MAX_INT32 = 2_147_483_647;
 
@@ -40,6 +35,8 @@ function setDefaults(job: Loose<Job>): void {
   spec.suspend ??= false;
   spec.podReplacementPolicy ??= spec.podFailurePolicy === undefined ? 'TerminatingOrFailed' : 'Failed';
   spec.manualSelector ??= false;
+  for (const rule of spec.podFailurePolicy?.rules ?? [])
+    for (const condition of rule.onPodConditions ?? []) condition.status ||= 'True';
   spec.template ??= {};
   defaultTemplate(spec.template);
 }
@@ -64,35 +61,18 @@ function generateSelector(job: Loose<Job>): void {
   spec.selector.matchLabels = { ...spec.selector.matchLabels, 'batch.kubernetes.io/controller-uid': uid };
 }
 
-/** Checks the parts of a job that a CronJob's template has too. */
-export function validateJobSpec(spec: Loose<JobSpec>, path: string): FieldError[] {
-  const policy = spec.template?.spec?.restartPolicy;
-  const counts = [
-    'parallelism',
-    'completions',
-    'activeDeadlineSeconds',
-    'backoffLimit',
-    'ttlSecondsAfterFinished',
-    'backoffLimitPerIndex',
-    'maxFailedIndexes',
-  ] as const;
-  const { completionMode: mode } = spec;
-  return [
-    ...counts.flatMap((name) => nonNegative(`${path}.${name}`, spec[name])),
-    ...unless(mode === undefined || mode === 'NonIndexed' || mode === 'Indexed', () =>
-      notSupported(`${path}.completionMode`, mode, ['Indexed', 'NonIndexed']),
-    ),
-    ...unless(mode !== 'Indexed' || spec.completions !== undefined, () =>
-      required(`${path}.completions`, 'when completion mode is Indexed'),
-    ),
-    ...validateTemplate(spec.template ?? {}, `${path}.template`),
-    ...unless(policy === 'OnFailure' || policy === 'Never', () =>
-      required(`${path}.template.spec.restartPolicy`, 'valid values: "OnFailure", "Never"'),
-    ),
-  ];
+/** The pods of an Indexed job are named by their index, also as hosts. */
+function hostnameErrors({ metadata, spec = {} }: Loose<Job>): FieldError[] {
+  const name = metadata?.name ?? '';
+  const { completionMode, completions = 0 } = spec;
+  const last = `${name}-${completions - 1}`;
+  const fits = completionMode !== 'Indexed' || completions === 0 || labelNameErrors(last).length === 0;
+  const why = `will not able to create pod with invalid DNS label: ${last}`;
+  return unless(fits, () => invalidValue('metadata.name', name, why));
 }
 
-function validate({ spec = {} }: Loose<Job>): FieldError[] {
+function validate(job: Loose<Job>): FieldError[] {
+  const { spec = {} } = job;
   const labels = spec.template?.metadata?.labels;
   const { selector } = spec;
   const selects =
@@ -100,6 +80,7 @@ function validate({ spec = {} }: Loose<Job>): FieldError[] {
     selectorMatches(selector as LabelSelector, (labels ?? {}) as Record<string, string>);
   return [
     ...validateJobSpec(spec, 'spec'),
+    ...hostnameErrors(job),
     ...(selector === undefined
       ? [required('spec.selector')]
       : validateLabelSelector(selector, 'spec.selector')),
@@ -130,12 +111,26 @@ function validateUpdate(next: Loose<Job>, previous: Loose<Job>): FieldError[] {
       invalidValue(`spec.${name}`, after[name], 'field is immutable'),
     );
   const elastic = after.completionMode === 'Indexed' && after.completions === after.parallelism;
-  const unstarted = before.suspend === true && previous.status?.startTime === undefined;
   return [
     ...(elastic ? [] : fixed('completions')),
     ...IMMUTABLE.flatMap(fixed),
-    ...(unstarted ? [] : fixed('template')),
+    ...templateErrors(next, previous),
   ];
+}
+
+/** Where the pods of a job that has not started yet will run is still open; nothing else of them is. */
+function templateErrors(next: Loose<Job>, previous: Loose<Job>): FieldError[] {
+  const [after, before] = [next.spec?.template, previous.spec?.template];
+  const isOpen = previous.spec?.suspend === true && previous.status?.startTime === undefined;
+  const same = isOpen ? jsonEqual(fixedPart(after), fixedPart(before)) : jsonEqual(after, before);
+  return unless(same, () => invalidValue('spec.template', after, 'field is immutable'));
+}
+
+function fixedPart(template: Loose<PodTemplateSpec> | undefined): unknown {
+  const { affinity = {}, ...spec } = template?.spec ?? {};
+  const others = { podAffinity: affinity.podAffinity, podAntiAffinity: affinity.podAntiAffinity };
+  const open = { nodeSelector: 0, tolerations: 0, schedulingGates: 0 };
+  return { ...spec, ...open, ...others };
 }
 
 /** An update that leaves out what the hub generated keeps it. */

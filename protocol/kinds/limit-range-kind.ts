@@ -36,13 +36,43 @@ function itemErrors(item: Loose<LimitRangeItem>, path: string): FieldError[] {
     if (Object.keys(item.defaultRequest ?? {}).length > 0)
       errors.push(forbidden(`${path}.defaultRequest`, "may not be specified when `type` is 'Pod'"));
   }
-  for (const [resource, min = ''] of Object.entries(item.min ?? {})) {
-    const max = item.max?.[resource];
-    if (max !== undefined && (parseQuantity(min) ?? 0) > (parseQuantity(max) ?? 0)) {
-      const why = `min value ${min} is greater than max value ${max}`;
-      errors.push(invalidValue(`${path}.min[${resource}]`, min, why));
-    }
+  if (item.type === 'PersistentVolumeClaim' && !item.min?.['storage'] && !item.max?.['storage']) {
+    const why = 'either minimum or maximum storage value is required, but neither was provided';
+    errors.push(required(`${path}.limits`, why));
   }
+  const resources = new Set(AMOUNTS.flatMap((name) => Object.keys(item[name] ?? {})));
+  return [...errors, ...[...resources].sort().flatMap((resource) => orderErrors(item, resource, path))];
+}
+
+type Amount = (typeof AMOUNTS)[number];
+
+/** Which amount may not be above which, where both are given: the field to blame first, then the words. */
+const ORDERS: readonly (readonly [Amount, Amount, Amount, string, string])[] = [
+  ['min', 'min', 'max', 'min value', 'max value'],
+  ['defaultRequest', 'min', 'defaultRequest', 'min value', 'default request value'],
+  ['defaultRequest', 'defaultRequest', 'max', 'default request value', 'max value'],
+  ['defaultRequest', 'defaultRequest', 'default', 'default request value', 'default limit value'],
+  ['default', 'min', 'default', 'min value', 'default value'],
+  ['default', 'default', 'max', 'default value', 'max value'],
+];
+
+function orderErrors(item: Loose<LimitRangeItem>, resource: string, path: string): FieldError[] {
+  const value = (name: Amount): number | undefined => parseQuantity(item[name]?.[resource] ?? '');
+  const errors = ORDERS.flatMap(([blamed, low, high, lowWords, highWords]) => {
+    const [below, above] = [value(low), value(high)];
+    if (below === undefined || above === undefined || below <= above) return [];
+    const why = `${lowWords} ${item[low]?.[resource]} is greater than ${highWords} ${item[high]?.[resource]}`;
+    return [invalidValue(`${path}.${blamed}[${resource}]`, item[blamed]?.[resource], why)];
+  });
+  const [ratio, min, max] = [value('maxLimitRequestRatio'), value('min'), value('max')];
+  const field = `${path}.maxLimitRequestRatio[${resource}]`;
+  const shown = item.maxLimitRequestRatio?.[resource];
+  if (ratio !== undefined && ratio < 1)
+    errors.push(invalidValue(field, shown, `ratio ${shown} is less than 1`));
+  if (ratio !== undefined && min !== undefined && max !== undefined && ratio > max / min)
+    errors.push(
+      invalidValue(field, shown, `ratio ${shown} is greater than max/min = ${(max / min).toFixed(6)}`),
+    );
   return errors;
 }
 

@@ -108,6 +108,16 @@ const systemInfo = object({
   operatingSystem: text,
   architecture: text,
 });
+/** `[names, sizeBytes]` or `[names, sizeBytes, platform]`; later versions may append. */
+const imageFact: Check = (value, path) => {
+  if (!Array.isArray(value)) return `${path}: not a list`;
+  const [names, sizeBytes, platform] = value as unknown[];
+  return (
+    arrayOf(nonEmpty)(names, `${path}[0]`) ??
+    int(sizeBytes, `${path}[1]`) ??
+    optional(text)(platform, `${path}[2]`)
+  );
+};
 const FACTS: Record<keyof NodeFacts, Check> = {
   cpuMilli: int,
   memoryBytes: int,
@@ -122,6 +132,8 @@ const FACTS: Record<keyof NodeFacts, Check> = {
   addresses: arrayOf(object({ type: nonEmpty, address: nonEmpty })),
   system: systemInfo,
   conditions: arrayOf(condition),
+  devices: optional(recordOf(int)),
+  images: optional(arrayOf(imageFact)),
 };
 const facts = object(FACTS);
 

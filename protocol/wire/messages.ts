@@ -150,7 +150,17 @@ export interface NodeFacts {
   readonly system: NodeSystemInfo;
   /** Conditions the device alone can judge: MemoryPressure, DiskPressure, EngineReady, MemoryCgroup ... */
   readonly conditions: readonly Condition[];
+  /** Device resources by name and how many of each are plugged in; 0 for those that are configured and absent. */
+  readonly devices?: Readonly<Record<string, number>>;
+  /** The largest images on the device; absent: as told before on this connection, or not known. */
+  readonly images?: readonly ImageFact[];
 }
+
+/**
+ * An image on a device: its names (digests and tags), its size in bytes and, only when the device cannot run it, the platform it is
+ * for: `amd64`, `arm/v7`.
+ */
+export type ImageFact = readonly [names: readonly string[], sizeBytes: number, platform?: string];
 
 /** Common to all reports: newer is (same boot and larger seq) or another boot announced by a hello. */
 interface ReportHead {

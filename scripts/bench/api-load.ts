@@ -22,14 +22,15 @@ const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io';
 
 /** Measures one hub on real files below the system's temporary directory; client and hub share the machine. */
 export const benchApiLoad: Bench = async (report, { quick }) => {
-  const hub = await HubProcess.start();
+  const hub = await HubProcess.start({ bundled: true });
   const clients = await Promise.all(Array.from({ length: CLIENTS }, () => BenchApi.open(hub.kubeconfig)));
   const [client] = clients;
   try {
     if (client === undefined) throw new Error('no client');
     // First, while memory holds nothing else that could be given back meanwhile.
     await watchers(report, hub, clients, quick ? QUICK_CHANGES : CHANGES);
-    await creates(report, clients, quick ? QUICK_PODS : PODS);
+    await creates(report, hub, clients, quick ? QUICK_PODS : PODS);
+    await gets(report, hub, clients, quick ? QUICK_PODS : PODS);
     for (const [name, accept] of [
       ['JSON', JSON_TYPE],
       ['Table', TABLE],
@@ -62,22 +63,64 @@ function atLeast(name: string, value: number, min: number, note: string): Figure
   return { name, value, unit: '1/s', target: `>= ${min} 1/s`, ok: value >= min, note };
 }
 
-async function creates(report: Report, clients: readonly BenchApi[], count: number): Promise<void> {
+/** What `count` requests by all clients at once came to. */
+interface Spent {
+  readonly perSecond: number;
+  /** Of each request, sorted, in ms. */
+  readonly tookMs: readonly number[];
+  /** The hub's processor time for a thousand of them. */
+  readonly cpuMsPer1000: number;
+}
+
+async function spent(
+  hub: HubProcess,
+  clients: readonly BenchApi[],
+  count: number,
+  ask: (client: BenchApi, n: number) => Promise<unknown>,
+): Promise<Spent> {
   const tookMs: number[] = [];
+  const beforeCpuMs = hub.cpuMs;
   const startMs = performance.now();
   const work = async (client: BenchApi, id: number): Promise<void> => {
-    for (let i = id; i < count; i += clients.length) {
+    for (let n = id; n < count; n += clients.length) {
       const beginMs = performance.now();
-      await client.ask('POST', `${V1}/pods`, pod(`pod-${i}`));
+      await ask(client, n);
       tookMs.push(performance.now() - beginMs);
     }
   };
   await Promise.all(clients.map(work));
-  const perSecond = Math.round((count / (performance.now() - startMs)) * 1000);
-  const sorted = tookMs.toSorted((a, b) => a - b);
-  report(atLeast('api: durable pod creates', perSecond, 1000, `${clients.length} clients, ${count} pods`));
-  report({ name: 'api: create, p50', value: percentile(sorted, 0.5), unit: 'ms' });
-  report({ name: 'api: create, p99', value: percentile(sorted, 0.99), unit: 'ms' });
+  return {
+    perSecond: Math.round((count / (performance.now() - startMs)) * 1000),
+    tookMs: tookMs.toSorted((a, b) => a - b),
+    cpuMsPer1000: ((hub.cpuMs - beforeCpuMs) / count) * 1000,
+  };
+}
+
+async function creates(
+  report: Report,
+  hub: HubProcess,
+  clients: readonly BenchApi[],
+  count: number,
+): Promise<void> {
+  const all = await spent(hub, clients, count, (client, n) =>
+    client.ask('POST', `${V1}/pods`, pod(`pod-${n}`)),
+  );
+  const note = `${clients.length} clients, ${count} pods`;
+  report(atLeast('api: durable pod creates', all.perSecond, 1000, note));
+  report({ name: 'api: create, p50', value: percentile(all.tookMs, 0.5), unit: 'ms' });
+  report({ name: 'api: create, p99', value: percentile(all.tookMs, 0.99), unit: 'ms' });
+  report({ name: "api: 1000 creates, hub's processor time", value: all.cpuMsPer1000, unit: 'ms' });
+}
+
+async function gets(
+  report: Report,
+  hub: HubProcess,
+  clients: readonly BenchApi[],
+  count: number,
+): Promise<void> {
+  const all = await spent(hub, clients, count, (client, n) => client.drain(`${V1}/pods/pod-${n}`));
+  report({ name: 'api: gets', value: all.perSecond, unit: '1/s' });
+  report({ name: "api: 1000 gets, hub's processor time", value: all.cpuMsPer1000, unit: 'ms' });
 }
 
 async function lists(
@@ -90,6 +133,7 @@ async function lists(
   const tookMs: number[] = [];
   const beforeBytes = hub.rssBytes;
   hub.resetPeak();
+  const beforeCpuMs = hub.cpuMs;
   let bytes = 0;
   for (let i = 0; i < LISTS; i += 1) {
     const startMs = performance.now();
@@ -111,6 +155,8 @@ async function lists(
   );
   const peak = (hub.peakBytes - beforeBytes) / MIB;
   report({ name: `api: list of all pods, ${name}, peak memory over before`, value: peak, unit: 'MiB' });
+  const cpuMs = (hub.cpuMs - beforeCpuMs) / LISTS;
+  report({ name: `api: list of all pods, ${name}, hub's processor time`, value: cpuMs, unit: 'ms' });
 }
 
 async function watchers(
@@ -138,6 +184,7 @@ async function watchers(
   const openBytes = hub.rssBytes;
   hub.resetPeak();
   const seen = Promise.all(streams.map((stream) => stream.until(changes, SEEN_MS)));
+  const beforeCpuMs = hub.cpuMs;
   const startMs = performance.now();
   for (let n = 0; n < changes; n += clients.length)
     await Promise.all(
@@ -152,6 +199,8 @@ async function watchers(
   const tookMs = performance.now() - startMs;
   const note = `${WATCHERS} watchers, ${changes} changes, written in ${Math.round(writtenMs)} ms`;
   report({ name: 'api: until every watcher has seen every change', value: tookMs, unit: 'ms', note });
+  const eventUs = ((hub.cpuMs - beforeCpuMs) * 1000) / (changes * WATCHERS);
+  report({ name: "api: event sent to a watcher, hub's processor time", value: eventUs, unit: 'us' });
   const idle = (openBytes - beforeBytes) / MIB;
   report({ name: 'api: memory per idle watcher', value: (idle / WATCHERS) * 1024, unit: 'KiB' });
   const peak = (hub.peakBytes - beforeBytes) / MIB;

@@ -122,6 +122,34 @@ spec(
       assert.is(await world.ok('get', 'rs,pods', '-l', 'app=stuck', '-o', 'name'), '');
     });
 
+    it('scales a ReplicaSet of its own, which takes over lone pods of its labels', async () => {
+      await world.ok('run', 'lone', '--image=busybox:1', '--labels=app=own');
+      const template = {
+        metadata: { labels: { app: 'own' } },
+        spec: { containers: [{ name: 'c', image: 'busybox:1' }] },
+      };
+      const own = { replicas: 2, selector: { matchLabels: { app: 'own' } }, template };
+      await apply(
+        JSON.stringify({ apiVersion: 'apps/v1', kind: 'ReplicaSet', metadata: { name: 'own' }, spec: own }),
+      );
+      await world.ok('wait', 'rs/own', '--for=jsonpath={.status.readyReplicas}=2', '--timeout=10s');
+      assert.match(
+        await world.ok('get', 'pod', 'lone', '-o', 'jsonpath={.metadata.ownerReferences[0].name}'),
+        /^own$/,
+      );
+      await world.ok('scale', 'rs/own', '--replicas=4', '--current-replicas=2');
+      await world.ok('wait', 'rs/own', '--for=jsonpath={.status.availableReplicas}=4', '--timeout=10s');
+      assert.match(await world.ok('get', 'rs', 'own'), /NAME +DESIRED +CURRENT +READY +AGE\nown +4 +4 +4/);
+      await world.ok('label', 'pod', 'lone', 'app=debug', '--overwrite');
+      await eventually(
+        'the pod is let go and replaced',
+        () =>
+          world.store.get('Pod', 'default', 'lone')?.metadata.ownerReferences === undefined &&
+          world.store.get('ReplicaSet', 'default', 'own')?.status?.readyReplicas === 4,
+      );
+      await world.ok('delete', 'rs/own', 'pod/lone', '--timeout=20s');
+    });
+
     it('leaves its ReplicaSets when asked to, and takes them back', async () => {
       const pods = await world.ok('get', 'pods', '-l', 'app=web', '-o', 'name');
       const text = await world.ok('get', 'deploy', 'web', '-o', 'json');

@@ -59,7 +59,7 @@ spec(
     });
 
     it('lets everybody see health and version, and nothing else', async () => {
-      for (const path of ['/readyz', '/livez', '/healthz', '/version'])
+      for (const path of ['/readyz', '/livez', '/healthz', '/version', '/version/', '/healthz/'])
         assert.is((await hub.ask('GET', path, { token: null })).status, 200, path);
       for (const path of [
         '/',

@@ -1,18 +1,24 @@
+import { setMaxListeners } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createAdmission } from '../../hub/admission.ts';
 import { Autoscaler } from '../../hub/controllers/autoscaler.ts';
+import { CronJobController } from '../../hub/controllers/cron-job.ts';
 import { CustomResources } from '../../hub/controllers/custom-resources.ts';
 import { DaemonSetController } from '../../hub/controllers/daemon-set.ts';
 import { DeploymentController } from '../../hub/controllers/deployment.ts';
 import { DisruptionController } from '../../hub/controllers/disruption.ts';
 import { GarbageController } from '../../hub/controllers/garbage.ts';
+import { JobController } from '../../hub/controllers/job.ts';
 import { NamespaceController } from '../../hub/controllers/namespace.ts';
 import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
+import { PriorityClassController } from '../../hub/controllers/priority-classes.ts';
 import { Rebalancer } from '../../hub/controllers/rebalancer.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
+import { ResourceQuotaController } from '../../hub/controllers/resource-quota.ts';
 import { ScaleTargets } from '../../hub/controllers/scale-targets.ts';
-import { admitPod } from '../../hub/decide/admit-pod.ts';
+import { ADMIT_DEFAULTS } from '../../hub/decide/admit-pod.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
@@ -23,10 +29,10 @@ import { Store } from '../../hub/store/store.ts';
 import { TelemetryView } from '../../hub/telemetry/telemetry-view.ts';
 import { DurableMap } from '../../kit/durable-map.ts';
 import { createLogger, silentLogger } from '../../kit/logger.ts';
-import type { Namespace } from '../../protocol/kinds/core.ts';
 import { kinds } from '../../protocol/kinds/index.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Deployment } from '../../protocol/kinds/workloads.ts';
+import { ManualAlarm } from '../fakes/manual-alarm.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
 import { MemoryDevice, MemoryLink } from '../fakes/memory-devices.ts';
 
@@ -36,6 +42,7 @@ const DEADLINE_MS = 8_000;
 /** The hub without its doors: real store in a folder of its own, all loops, devices in memory, time by hand. */
 export class HubWorld {
   readonly clock: ManualClock;
+  readonly alarm: ManualAlarm;
   readonly link = new MemoryLink();
   readonly store: Store;
   readonly events: EventRecorder;
@@ -54,6 +61,7 @@ export class HubWorld {
   ) {
     this.store = store;
     this.clock = clock;
+    this.alarm = new ManualAlarm(clock);
     this.directory = directory;
     if (link !== undefined) this.link = link;
     const log = process.env['HUB_WORLD_LOG'] === undefined ? silentLogger : createLogger('debug');
@@ -84,6 +92,10 @@ export class HubWorld {
       new DisruptionController(deps, scales),
       new Autoscaler(deps, scales, usageSource(this.telemetry)),
       new ReplicaSetController(deps),
+      new JobController(deps),
+      new CronJobController(deps, this.alarm),
+      new PriorityClassController(deps),
+      new ResourceQuotaController(deps, () => [...kinds, ...custom.stored()]),
       new NodeLifecycleController(deps, this.liveness),
       new GarbageController(deps, { customKinds: () => custom.stored() }),
       placing,
@@ -102,15 +114,10 @@ export class HubWorld {
       map,
       entries,
       clock,
-      admit: (object, newest) => {
-        if (object.kind !== 'Pod') return;
-        admitPod(
-          object as Pod,
-          newest('Namespace', '', object.metadata.namespace ?? '') as Namespace | undefined,
-        );
-      },
+      admission: createAdmission(ADMIT_DEFAULTS, () => clock.nowMs()),
     });
     const world = new HubWorld(store, clock, directory, options);
+    setMaxListeners(0, world.#abort.signal);
     for (const loop of world.#loops) loop.start(world.#abort.signal);
     return world;
   }

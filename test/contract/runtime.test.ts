@@ -3,7 +3,8 @@ import type { ContainerView } from '../../edge-agent/decide/container.ts';
 import { writeLabels } from '../../edge-agent/decide/container.ts';
 import type { ContainerSpec } from '../../edge-agent/decide/container-spec.ts';
 import { isRuntimeError, type RuntimeReason } from '../../edge-agent/decide/runtime-error.ts';
-import type { EngineEvent, Runtime } from '../../edge-agent/pods/ports.ts';
+import type { ImageStore } from '../../edge-agent/defence/ports.ts';
+import type { EngineEvent, Runtime as PodRuntime } from '../../edge-agent/pods/ports.ts';
 import { DockerRuntime } from '../../edge-agent/runtime/docker.ts';
 import { MemoryRuntime } from '../../edge-agent/runtime/memory.ts';
 import { systemClock } from '../../kit/clock.ts';
@@ -17,6 +18,8 @@ const NETWORK = {
   gateway: '10.201.5.1',
   masquerade: true,
 };
+
+type Runtime = PodRuntime & ImageStore;
 
 let counter = 0;
 
@@ -247,6 +250,23 @@ function contract(name: string, subject: Subject): void {
           await refusal(() => runtime.pull(ref, auth, AbortSignal.timeout(8_000))),
           'RegistryUnreachable',
         );
+      });
+
+      it('lists images with their use, and removes only what no container was made from', async () => {
+        const ref = 'busybox:2';
+        const image = (await runtime.images()).find(({ tags }) => tags.includes(ref));
+        if (image === undefined) throw new Error(`no ${ref} among the images`);
+        assert.is(image.id, (await runtime.image(ref))?.id);
+        assert.equal(image.digests, [], 'it came from no registry');
+        const id = await runtime.create(containerSpec(['sleep', '1000'], { image: ref }));
+        assert.is((await runtime.imagesInUse()).has(image.id), true);
+        assert.is((await runtime.writtenBytes()).has(id), true);
+        assert.is(await runtime.removeImage(image), false);
+        assert.ok(await runtime.image(ref));
+        await runtime.remove(id);
+        assert.is((await runtime.imagesInUse()).has(image.id), false);
+        assert.is(await runtime.removeImage(image), true);
+        assert.is(await runtime.image(ref), undefined);
       });
 
       it('tells of start, die and destroy in order', async () => {

@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { PodStatus } from '../../protocol/kinds/pod.ts';
-import type { EventReport, PodReport } from '../../protocol/wire/messages.ts';
-import type { DesiredLine } from './pod-agent.ts';
+import type { EventReport, NodeFacts, PodReport } from '../../protocol/wire/messages.ts';
+import type { DesiredLine } from './desired-line.ts';
 import { type PrivateEngine, startEngine, until } from './private-engine.ts';
 
 const TSX = import.meta.resolve('tsx');
@@ -16,6 +16,8 @@ export class AgentWorld {
   readonly engine: PrivateEngine;
   readonly reports: PodReport[] = [];
   readonly events: EventReport[] = [];
+  /** Facts of the node, newest last; only of agents that tell them. */
+  readonly facts: NodeFacts[] = [];
   #desired: DesiredLine | undefined;
   #agent: ChildProcess | undefined;
 
@@ -29,30 +31,42 @@ export class AgentWorld {
     return world;
   }
 
+  /** An engine whose agent the test starts itself. */
+  static async withoutAgent(): Promise<AgentWorld> {
+    return new AgentWorld(await startEngine());
+  }
+
   /** Replaces the whole desired state; the node's range is set unless given. */
   desire(line: DesiredLine): void {
     this.#desired = { node: { podCIDR: '10.201.7.0/24' }, ...line };
     this.#send();
   }
 
-  startAgent(): void {
+  /** Starts an agent; `program` takes the arguments of pod-agent.ts and then `more`. */
+  startAgent(program = PROGRAM, ...more: readonly string[]): void {
     const folder = this.engine.folder;
     const run = join('/run', 'coxswain');
     const args = [
       process.execPath,
       '--import',
       TSX,
-      PROGRAM,
+      program,
       this.engine.socketPath,
       join(folder, 'agent'),
       run,
+      ...more,
     ];
     const agent = this.engine.spawnInside(args);
     this.#agent = agent;
     const output = agent.stdout;
     if (output === null) throw new Error('agent has no output');
     createInterface({ input: output }).on('line', (line) => {
-      const { status, event } = JSON.parse(line) as { status?: PodReport; event?: EventReport };
+      const { status, event, facts } = JSON.parse(line) as {
+        status?: PodReport;
+        event?: EventReport;
+        facts?: NodeFacts;
+      };
+      if (facts !== undefined) this.facts.push(facts);
       if (status !== undefined) this.reports.push(status);
       if (event !== undefined) this.events.push(event);
     });

@@ -54,7 +54,8 @@ function ask(to: string): Promise<string | undefined> {
 }
 
 async function loop(): Promise<void> {
-  while (open) {
+  // Whoever was named is asked once at least, however soon the end comes.
+  while (open || (sent === 0 && ready.length > 0)) {
     const to = ready[Math.floor(Math.random() * ready.length)];
     if (to !== undefined) {
       const sinceMs = performance.now();

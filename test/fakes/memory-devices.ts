@@ -97,6 +97,27 @@ export class MemoryDevice {
     this.#facts = { ...FACTS, ...facts };
   }
 
+  /** The only container of a pod ends; the device says so now, or once it is connected again. */
+  end(uid: string, exitCode = 0): void {
+    const status = this.running.get(uid);
+    if (status === undefined) throw new Error(`${this.name} does not run ${uid}`);
+    const finishedAt = `${new Date(this.#clock.nowMs()).toISOString().slice(0, 19)}Z`;
+    this.running.set(uid, {
+      ...status,
+      phase: exitCode === 0 ? 'Succeeded' : 'Failed',
+      conditions: [{ type: 'Ready', status: 'False', lastTransitionTime: finishedAt }],
+      containerStatuses: (status.containerStatuses ?? []).map((c) => ({
+        ...c,
+        ready: false,
+        state: { terminated: { exitCode, finishedAt } },
+      })),
+    });
+    const held = [...this.held.values()].find(
+      (item) => item.kind === 'pod' && item.body.metadata.uid === uid,
+    );
+    if (held?.kind === 'pod') this.say({ t: 'status', ...this.head(), pods: [this.#podReport(held.body)] });
+  }
+
   /** Boots or reconnects. A new boot has a new id and starts its cached pods. */
   connect(newBoot = true): void {
     if (newBoot) {

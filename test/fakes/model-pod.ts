@@ -111,6 +111,9 @@ export class ModelPod {
       case 'release':
         this.memory = { ...this.memory, released: true };
         return;
+      case 'discard':
+        this.memory = { ...this.memory, volumes: { ...this.memory.volumes, discarded: true } };
+        return;
       case 'gone':
         this.memory = { ...this.memory, gone: true };
         return;

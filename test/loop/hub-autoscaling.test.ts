@@ -1,7 +1,9 @@
 import * as assert from 'uvu/assert';
+import { ScaleTargets } from '../../hub/controllers/scale-targets.ts';
 import type { CustomResourceDefinition } from '../../protocol/crd/types.ts';
 import type { HorizontalPodAutoscaler } from '../../protocol/kinds/autoscaling.ts';
 import type { Event } from '../../protocol/kinds/core.ts';
+import { kinds } from '../../protocol/kinds/index.ts';
 import type { PodDisruptionBudget } from '../../protocol/kinds/policy.ts';
 import { HubWorld } from '../build/hub-world.ts';
 import { spec } from '../spec.ts';
@@ -155,6 +157,64 @@ spec(
             | undefined
         )?.spec?.size;
       await world.until(() => size() === 8, 200);
+      await world.stop();
+    });
+
+    it('scales every kind with a scale, of whatever version the reference is', async () => {
+      const world = await HubWorld.start();
+      const labels = { app: 'set' };
+      const template = { metadata: { labels }, spec: { containers: [CONTAINER] } };
+      const metadata = { name: 'set', namespace: 'default' };
+      const selector = { matchLabels: labels };
+      await world.store.create('ReplicaSet', { metadata, spec: { replicas: 12, selector, template } });
+      await world.store.create('StatefulSet', {
+        metadata,
+        spec: { replicas: 12, selector, serviceName: 'set', template },
+      });
+      for (const kind of ['ReplicaSet', 'StatefulSet'] as const) {
+        await world.store.create('HorizontalPodAutoscaler', {
+          metadata: { name: kind.toLowerCase(), namespace: 'default' },
+          spec: { scaleTargetRef: { apiVersion: 'apps/v1beta1', kind, name: 'set' }, maxReplicas: 5 },
+        });
+        await world.until(() => world.store.get(kind, 'default', 'set')?.spec.replicas === 5, 200);
+      }
+      await world.stop();
+    });
+
+    it('lets a number stand that somebody set meanwhile', async () => {
+      const world = await HubWorld.start();
+      await world.deploy('web', 3);
+      const scales = new ScaleTargets({ view: world.store, client: world.store }, () => kinds);
+      const ref = { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' };
+      assert.is(await scales.set(ref, 'default', 4, 6), false);
+      assert.is(replicas(world), 3);
+      assert.is(await scales.set(ref, 'default', 3, 6), true);
+      assert.is(replicas(world), 6);
+      assert.is(await scales.set({ ...ref, name: 'gone' }, 'default', 3, 6), false);
+      assert.equal(scales.find({ ...ref, kind: 'Nothing' }, 'default'), {
+        ok: false,
+        reason: 'NoKind',
+        why: 'no matches for kind "Nothing" in group "apps"',
+      });
+      assert.equal(scales.find({ apiVersion: 'apps/v1', kind: 'DaemonSet', name: 'd' }, 'default'), {
+        ok: false,
+        reason: 'NoScale',
+        why: 'daemonsets.apps does not implement the scale subresource',
+      });
+      await world.stop();
+    });
+
+    it('stands back where a second autoscaler claims the pods', async () => {
+      const world = await HubWorld.start();
+      const devices = await world.devices('worker-1');
+      await deployScaled(world, 3);
+      share(world, devices, () => 600);
+      await autoscale(world);
+      await world.store.create('HorizontalPodAutoscaler', {
+        metadata: { name: 'other', namespace: 'default' },
+        spec: { scaleTargetRef: { apiVersion: 'apps/v1', kind: 'Deployment', name: 'web' }, maxReplicas: 5 },
+      });
+      await world.until(() => condition(world, 'ScalingActive') === 'False AmbiguousSelector', 500);
       await world.stop();
     });
 

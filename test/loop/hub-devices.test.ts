@@ -204,4 +204,32 @@ spec('the hub and devices that come and go', (it) => {
     assert.is(seen[0]?.count, 1);
     await world.stop();
   });
+
+  it('replaces what a device evicts, elsewhere while the device is short of something', async () => {
+    const world = await HubWorld.start();
+    const [one] = await world.devices('worker-1', 'worker-2');
+    await world.deploy('web', 2);
+    await world.until(() => world.ready('web').length === 2);
+    const hot = { type: 'TemperaturePressure', status: 'True' as const, reason: 'NodeIsHot' };
+    const short = { type: 'MemoryPressure', status: 'True' as const, reason: 'NodeHasInsufficientMemory' };
+    one?.facts({ conditions: [hot, short] });
+    await world.until(() => taintKeys(world.store.get('Node', '', 'worker-1')).length === 2);
+    assert.equal(taintKeys(world.store.get('Node', '', 'worker-1')), [
+      'node.kubernetes.io/memory-pressure',
+      'coxswain.dev/temperature-pressure',
+    ]);
+    const [victim] = world.pods('web').filter((p) => p.spec.nodeName === 'worker-1');
+    const { uid = '', namespace = '', name = '' } = victim?.metadata ?? {};
+    const status = {
+      phase: 'Failed' as const,
+      reason: 'Evicted',
+      message: 'The node was low on resource: memory. ',
+    };
+    one?.say({ t: 'status', ...one.head(), pods: [{ uid, namespace, name, status }] });
+    await world.until(() => world.ready('web').filter((p) => p.spec.nodeName === 'worker-2').length === 2);
+    assert.is(world.store.byUid('Pod', uid)?.status?.reason, 'Evicted');
+    one?.facts({ conditions: [] });
+    await world.until(() => taintKeys(world.store.get('Node', '', 'worker-1')).length === 0);
+    await world.stop();
+  });
 });

@@ -102,6 +102,38 @@ spec('deployments and what they own', (it) => {
     assert.is(freed?.status?.phase, 'Running');
     await world.stop();
   });
+
+  it('say why a ReplicaSet or its pods could not be made, and do not try all of them again and again', async () => {
+    const world = await HubWorld.start();
+    await world.devices('worker-1');
+    const template = {
+      metadata: { labels: { app: 'web' }, finalizers: ['not a name'] },
+      spec: { containers: [{ name: 'main', image: 'busybox:1' }] },
+    };
+    await world.deploy('web', 40, { template });
+    const failure = (): string | undefined =>
+      deployment(world, 'web')?.status?.conditions?.find((c) => c.type === 'ReplicaFailure')?.message;
+    await world.until(() => failure() !== undefined, 100);
+    assert.match(failure() ?? '', /finalizers/);
+    await world.clock.advance(2_000);
+    const failed = world.store.list('Event', 'default').filter((e) => e.reason === 'FailedCreate');
+    const tries = failed.reduce((n, e) => n + (e.count ?? 1), 0);
+    assert.ok(tries > 16 && tries < 40, `the first batch, then one at a time: ${tries}`);
+    await edit(world, 'web', (draft) => {
+      delete draft.spec.template.metadata?.finalizers;
+    });
+    await world.until(() => done(world, 'web') && failure() === undefined, 100);
+    const long = 'x'.repeat(250);
+    await world.store.create('Deployment', {
+      metadata: { name: long, namespace: 'default' },
+      spec: {
+        selector: { matchLabels: { app: 'long' } },
+        template: { ...template, metadata: { labels: { app: 'long' } } },
+      },
+    });
+    await world.until(() => progress(world, long) === 'ReplicaSetCreateError');
+    await world.stop();
+  });
 });
 
 spec('rollouts in time', (it) => {
@@ -196,6 +228,30 @@ spec('rollouts in time', (it) => {
     await world.until(() => scaled().length >= 3);
     assert.match(scaled()[0]?.message ?? '', /^Scaled (up|down) replica set web-\S+ from \d+ to \d+$/);
     await world.stop();
+  });
+
+  it('go on when the hub is restarted in the middle', async () => {
+    const world = await HubWorld.start();
+    const devices = await world.devices('worker-1', 'worker-2');
+    await world.deploy('web', 8, { strategy: { rollingUpdate: { maxSurge: 1, maxUnavailable: 1 } } });
+    await world.until(() => done(world, 'web'));
+    await setImage(world, 'web', 'busybox:2');
+    await world.until(() => sets(world).length === 2 && world.pods('web').length === 9);
+    await world.stop(true);
+    const { directory, clock } = world;
+    const next = await HubWorld.start({ directory, clock });
+    for (const device of devices) next.adopt(device);
+    let fewest = 8;
+    let most = 0;
+    const stop = next.store.subscribe(() => {
+      fewest = Math.min(fewest, next.ready('web').length);
+      most = Math.max(most, next.pods('web').length);
+    });
+    await next.until(() => done(next, 'web'));
+    stop();
+    assert.ok(next.pods('web').every((p) => p.spec.containers[0]?.image === 'busybox:2'));
+    assert.ok(fewest >= 7 && most <= 9, `7 to 9 pods, saw ${fewest} to ${most}`);
+    await next.stop();
   });
 
   it('go through the last of several quick changes only', async () => {

@@ -136,13 +136,26 @@ spec('the scheduler and those who wait', (it) => {
     await world.stop();
   });
 
-  it('refuses a device that an image is not made for', async () => {
-    const architectures = (image: string): string[] | undefined => (image === 'i' ? ['riscv64'] : undefined);
-    const world = await HubWorld.start({ scheduler: { architectures } });
-    await world.devices('worker-1');
+  it('refuses devices that an image is known not to be made for', async () => {
+    const world = await HubWorld.start();
+    const [, other] = await world.devices('worker-1', 'worker-2');
+    const own = world.store.get('Node', '', 'worker-1')?.metadata.labels?.['kubernetes.io/arch'] ?? '';
+    assert.ok(other !== undefined && own !== '');
+    await world.store.modify('Node', '', 'worker-1', (draft) => {
+      draft.metadata.annotations = { 'coxswain.dev/image-platforms': JSON.stringify({ riscv64: ['i'] }) };
+      return true;
+    });
     await createPod(world, 'odd');
     await world.until(() => eventsOf(world, 'FailedScheduling').length === 1);
-    assert.match(whyPending(world, 'odd'), /image i is for riscv64, node is \w+/);
+    assert.match(
+      whyPending(world, 'odd'),
+      `2 node(s) can't run an image: image i is for riscv64, node is ${own}`,
+    );
+    await world.store.modify('Node', '', 'worker-1', (draft) => {
+      draft.metadata.annotations = {};
+      return true;
+    });
+    await world.until(() => nodeOfPod(world, 'odd') !== undefined);
     await world.stop();
   });
 });

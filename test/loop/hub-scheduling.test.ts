@@ -70,8 +70,9 @@ spec('the scheduler', (it) => {
 
   it('takes the more important first, leaves other schedulers their pods', async () => {
     const world = await HubWorld.start();
-    await bare(world, 'low', { ...asking('700Mi'), priority: 1 });
-    await bare(world, 'high', { ...asking('700Mi'), priority: 10 });
+    await world.store.create('PriorityClass', { metadata: { name: 'urgent' }, value: 10 });
+    await bare(world, 'low', asking('700Mi'));
+    await bare(world, 'high', { ...asking('700Mi'), priorityClassName: 'urgent' });
     await bare(world, 'foreign', { schedulerName: 'other' });
     await world.devices('worker-1');
     await world.until(() => world.ready('high').length === 1);

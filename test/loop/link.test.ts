@@ -33,6 +33,7 @@ class World {
   readonly opened: OpenMessage[] = [];
   readonly refusedRenewals: boolean[] = [];
   sample: Uint8Array | undefined;
+  facts = nodeFacts();
   isDiskFull = false;
   isHubMute = false;
   identity: IdentityResult = { ok: true, identity };
@@ -73,7 +74,7 @@ class World {
         agentVersion: '0',
         outbox: this.outbox,
         keeper: this.keeper,
-        facts: () => nodeFacts(),
+        facts: () => this.facts,
         cadence: () => ({ heartbeatMs: 3000, probeMs: 24_000 }),
         takeSample: () => this.sample,
         onWelcome: () => undefined,
@@ -118,6 +119,26 @@ spec('Link', (it) => {
     await w.clock.advance(9000);
     assert.is(w.beats, 3);
     assert.equal(w.wire.requests[0]?.subscribe, ['cox/1/w1/d', 'cox/1/w1/x/+/d']);
+    await w.link.stop();
+  });
+
+  it('tells the images once a connection, and again when they are others', async () => {
+    const w = new World();
+    w.facts = nodeFacts({ images: [[['a:1'], 5]] });
+    await w.start();
+    assert.equal(w.wire.reports('hello')[0]?.facts.images, [[['a:1'], 5]]);
+    w.facts = { ...w.facts, maxPods: 3 };
+    w.link.factsChanged();
+    w.facts = { ...w.facts, images: [] };
+    w.link.factsChanged();
+    await settle();
+    assert.equal(
+      w.wire.reports('facts').map((r) => [r.facts.maxPods, r.facts.images]),
+      [
+        [3, undefined],
+        [3, []],
+      ],
+    );
     await w.link.stop();
   });
 

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import type { ContainerView } from '../../edge-agent/decide/container.ts';
+import { nextPodAction } from '../../edge-agent/decide/next-pod-action.ts';
+import { newMemory } from '../../edge-agent/decide/pod-memory.ts';
 import { needsSandbox, plannedContainers } from '../../edge-agent/decide/pod-shape.ts';
 import { specHash } from '../../edge-agent/decide/spec-hash.ts';
 import type { DesiredPod } from '../../protocol/wire/messages.ts';
@@ -125,6 +127,34 @@ spec(
           }
         }),
         { numRuns: 1500 },
+      );
+    });
+
+    it('ends an evicted pod for good: nothing of it runs again, also for an agent that starts anew', () => {
+      fc.assert(
+        fc.property(found2, fc.nat({ max: 30 }), fc.boolean(), (input, when, crash) => {
+          const world = model(input);
+          for (let i = 0; i < when; i++) {
+            const action = nextPodAction(world.view());
+            if (action.do === 'idle' || action.do === 'wait') break;
+            world.perform(action);
+          }
+          if (world.memory.ended !== undefined) return;
+          const eviction = { message: 'low', graceMs: 500 };
+          world.memory = crash ? { ...newMemory(1_000_000, 0), eviction } : { ...world.memory, eviction };
+          world.done.length = 0;
+          world.settle();
+          const { ended } = world.memory;
+          assert.equal([ended?.phase, ended?.reason, ended?.message], ['Failed', 'Evicted', 'low']);
+          assert.ok(ended?.conditions?.some((c) => c.type === 'DisruptionTarget' && c.status === 'True'));
+          assert.is(running(world).length, 0);
+          assert.ok(!world.done.some((what) => what === 'create' || what === 'start' || what === 'fetch'));
+          assert.ok(world.done.includes('discard'), 'its volumes are given back');
+          world.removed = true;
+          world.settle();
+          assert.equal([world.containers.length, world.memory.gone], [0, true]);
+        }),
+        { numRuns: 800 },
       );
     });
 

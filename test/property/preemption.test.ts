@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import * as assert from 'uvu/assert';
-import { mayDisrupt } from '../../hub/decide/disruption-budgets.ts';
+import { mayDisrupt } from '../../hub/decide/disruption-verdict.ts';
 import { podToPlace } from '../../hub/decide/pod-to-place.ts';
 import { Preemptor } from '../../hub/scheduler/preemptor.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
@@ -8,6 +8,8 @@ import { allowedNodes, type Objects } from '../build/placement-oracle.ts';
 import { anyNode, anyPodNamed, NAMESPACES, NODE_NAMES } from '../build/random-cluster.ts';
 import { PlacementWorld } from '../build/scheduling.ts';
 import { spec } from '../spec.ts';
+
+const NOW = { atMs: 0, time: '1970-01-01T00:00:00Z' };
 
 const anyResidents = fc
   .array(
@@ -49,7 +51,9 @@ function checkPlan(objects: Objects, pod: Pod): boolean {
     byUid: (_kind: string, uid: string) => pods.find((p) => p.metadata.uid === uid) as never,
     list: () => [],
   };
-  const preemptor = new Preemptor(view, world.state, world.placer, mayDisrupt);
+  const preemptor = new Preemptor(view, world.state, world.placer, (pods, budgets) =>
+    mayDisrupt(budgets, pods, NOW).map((verdict) => verdict.ok),
+  );
   const plan = preemptor.plan(pod, podToPlace(pod), placement.reasons, []);
   checkNothingGone(world, objects);
   if (!plan.ok) return false;

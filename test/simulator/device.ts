@@ -1,10 +1,11 @@
 /** One simulated device: the real agent on a board of files and an engine in memory, with a real MQTT connection. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Agent, type AgentGround } from '../../edge-agent/agent.ts';
+import { Agent } from '../../edge-agent/agent.ts';
 import { DesiredCache } from '../../edge-agent/cache/desired-cache.ts';
 import { FlooredClock } from '../../edge-agent/cache/floored-clock.ts';
 import { chooseProfile, type ProfileFile } from '../../edge-agent/decide/profile.ts';
+import type { AgentGround } from '../../edge-agent/ground.ts';
 import { readIdentity } from '../../edge-agent/link/identity.ts';
 import { MemoryRuntime } from '../../edge-agent/runtime/memory.ts';
 import { MachineFiles } from '../../edge-agent/sensors/machine-files.ts';
@@ -62,8 +63,11 @@ export async function startDevice(world: DeviceWorld, name: string): Promise<Age
 }
 
 function groundAt(board: string): AgentGround {
+  const engine = new MemoryRuntime({ clock: systemClock, images: IMAGES, startMs: START_MS });
   return {
-    runtime: new MemoryRuntime({ clock: systemClock, images: IMAGES, startMs: START_MS }),
+    runtime: engine,
+    images: engine,
+    platform: { os: 'linux', architecture: 'amd64', emulated: new Set() },
     streams: NO_STREAMS,
     files: new MachineFiles(board),
     cpuCount: BOARD.cpuCount,

@@ -21,22 +21,18 @@ export function ownerPodsByZone(
 
 /**
  * Pods of one owner keep away from each other without being asked: the node with most of them gets 0, one with none 100, and the
- * same for zones where nodes have them.
+ * same for zones where nodes have them. Undefined when there is none of them on any node that is asked about or in its zone.
  */
 export function ownerSpread(
   candidates: Candidates,
   zones: Topology | undefined,
-  { slots, count }: Feasible,
-): (slot: number) => number {
+  feasible: Feasible,
+): ((slot: number) => number) | undefined {
   const { ownerPods } = candidates;
   const byZone = ownerPodsByZone(candidates, zones);
-  let most = 0;
-  let mostInZone = 0;
-  for (let i = 0; i < count; i++) {
-    const slot = slots[i] ?? 0;
-    most = Math.max(most, ownerPods[slot] ?? 0);
-    if (byZone !== undefined) mostInZone = Math.max(mostInZone, byZone[zones?.domainOf[slot] ?? -1] ?? 0);
-  }
+  const most = mostOn(ownerPods, feasible);
+  const mostInZone = byZone === undefined ? 0 : mostIn(byZone, zones, feasible);
+  if (most + mostInZone === 0) return undefined;
   return (slot) => {
     const onNode = most === 0 ? 100 : (100 * (most - (ownerPods[slot] ?? 0))) / most;
     const zone = zones?.domainOf[slot] ?? -1;
@@ -44,4 +40,22 @@ export function ownerSpread(
     const inZone = mostInZone === 0 ? 100 : (100 * (mostInZone - (byZone[zone] ?? 0))) / mostInZone;
     return (1 - ZONE_SHARE) * onNode + ZONE_SHARE * inZone;
   };
+}
+
+function mostOn(ownerPods: Int32Array, { slots, count }: Feasible): number {
+  let most = 0;
+  for (let i = 0; i < count; i++) {
+    const n = ownerPods[slots[i] ?? 0] ?? 0;
+    if (n > most) most = n;
+  }
+  return most;
+}
+
+function mostIn(byZone: Int32Array, zones: Topology | undefined, { slots, count }: Feasible): number {
+  let most = 0;
+  for (let i = 0; i < count; i++) {
+    const n = byZone[zones?.domainOf[slots[i] ?? 0] ?? -1] ?? 0;
+    if (n > most) most = n;
+  }
+  return most;
 }

@@ -15,9 +15,13 @@ export function priceOf(labels: Readonly<Record<string, string>>): number | unde
 
 /**
  * Cheap nodes first: a node that costs nothing gets 100, the dearest of those to choose from 0. A node without a price counts as the
- * mean of the others. Where no price tells nodes apart every node gets 100.
+ * mean of the others. Undefined where
+ * no price tells nodes apart.
  */
-export function cheapness({ prices }: Candidates, { slots, count }: Feasible): (slot: number) => number {
+export function cheapness(
+  { prices }: Candidates,
+  { slots, count }: Feasible,
+): ((slot: number) => number) | undefined {
   let dearest = 0;
   let sum = 0;
   let priced = 0;
@@ -28,12 +32,10 @@ export function cheapness({ prices }: Candidates, { slots, count }: Feasible): (
     sum += price;
     if (price > dearest) dearest = price;
   }
-  if (dearest === 0) return best;
+  if (dearest === 0) return undefined;
   const mean = 100 * (1 - sum / priced / dearest);
   return (slot) => {
     const price = prices[slot] ?? Number.NaN;
     return Number.isNaN(price) ? mean : 100 * (1 - price / dearest);
   };
 }
-
-const best = (): number => 100;

@@ -85,6 +85,31 @@ spec('containerConfig', (it) => {
     assert.is(made({ resources }, {}, { lowestOomScore: 0 }).limits.oomScoreAdj, 0);
   });
 
+  it('protects what the node cannot do without, whatever its class', () => {
+    assert.is(made({}, { priority: 2_000_001_000 }).limits.oomScoreAdj, -997);
+    assert.is(made({}, { priorityClassName: 'system-node-critical' }).limits.oomScoreAdj, -997);
+    assert.is(made({}, { priority: 1_000_000_000 }).limits.oomScoreAdj, 1000);
+  });
+
+  it('scores by what is requested, a limit counting as request, within the bounds of the kubelet', () => {
+    const score = (memory: string, cpu?: string): number | undefined =>
+      made({ resources: { limits: { memory, ...(cpu === undefined ? {} : { cpu }) } } }).limits.oomScoreAdj;
+    assert.equal([score('512Mi'), score('1Ki'), score('1Gi')], [500, 999, 3]);
+  });
+
+  it('caps processes and logs by the profile, and adds the groups of its devices once', () => {
+    const log = { maxBytes: 1024, maxFiles: 3 };
+    const one = made(
+      {},
+      { securityContext: { supplementalGroups: [20] } },
+      { pidsLimit: 100, log, deviceGroups: [20, 44] },
+    );
+    assert.equal([one.limits.pids, one.log, one.groups], [100, log, ['20', '44']]);
+    assert.is('pids' in made({}, {}, { pidsLimit: 0 }).limits, false);
+    const wide = made({ resources: { requests: { cpu: '1000' } } }).limits;
+    assert.is(wide.cpuShares, 262_144, 'no more than the kernel takes');
+  });
+
   const users = [
     [{}, {}, '', undefined],
     [{ runAsUser: 5 }, {}, '', '5'],

@@ -128,14 +128,20 @@ spec('pod events', (it) => {
 });
 
 class FakeEngine {
-  image_: ImageView | undefined = { id: 'sha256:1', user: '', stopSignal: '', sizeBytes: 1 };
+  image_: ImageView | undefined = {
+    id: 'sha256:1',
+    user: '',
+    stopSignal: '',
+    sizeBytes: 1,
+    platform: 'amd64',
+  };
   pulls = 0;
   failure: RuntimeError | undefined;
   image = async (): Promise<ImageView | undefined> => this.image_;
   pull = async (): Promise<void> => {
     this.pulls++;
     if (this.failure !== undefined) throw this.failure;
-    this.image_ = { id: 'sha256:2', user: '', stopSignal: '', sizeBytes: 1 };
+    this.image_ = { id: 'sha256:2', user: '', stopSignal: '', sizeBytes: 1, platform: 'amd64' };
   };
 }
 

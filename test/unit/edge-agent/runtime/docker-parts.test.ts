@@ -5,15 +5,79 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import * as assert from 'uvu/assert';
+import { containerConfig } from '../../../../edge-agent/decide/container-config.ts';
 import { demux } from '../../../../edge-agent/runtime/demux.ts';
 import { type Operation, toRuntimeError } from '../../../../edge-agent/runtime/docker-errors.ts';
+import { dockerCreate } from '../../../../edge-agent/runtime/docker-spec.ts';
 import { eventOf } from '../../../../edge-agent/runtime/docker-view.ts';
 import { pauseImage, pauseProgram, sandboxArchitecture } from '../../../../edge-agent/runtime/pause-image.ts';
+import type { Container } from '../../../../protocol/kinds/pod.ts';
+import { container, desiredPod } from '../../../build/pod.ts';
 import { spec } from '../../../spec.ts';
 
 const answer = (statusCode: number, message: string): Error =>
   Object.assign(new Error(`(HTTP code ${statusCode}) x - ${message}`), { statusCode, json: { message } });
 const socket = (code: string): Error => Object.assign(new Error(code), { code });
+
+/** What the engine is asked for, for a container with these limits. */
+function asked(limits: Record<string, string>, log?: { maxBytes: number; maxFiles: number }) {
+  const one: Container = container({ resources: { limits } });
+  const config = containerConfig(desiredPod('p', { containers: [one] }), one, {
+    name: 'c',
+    labels: {},
+    env: new Map(),
+    imageUser: '',
+    mounts: [],
+    devices: [{ source: '/dev/ttyUSB3', target: '/dev/serial/by-id/usb-1' }],
+    podIp: '10.0.0.2',
+    memoryLimits: true,
+    cpuLimits: true,
+    nodeMemoryBytes: 2 ** 30,
+    lowestOomScore: -1000,
+    pidsLimit: 50,
+    ...(log === undefined ? {} : { log }),
+  });
+  if (!config.ok) throw new Error(config.message);
+  return dockerCreate(config.value, 'net').HostConfig ?? {};
+}
+
+spec('docker create', (it) => {
+  it('sets quotas by period, also above the number of processors and below a hundredth of one', () => {
+    const cpu = (text: string) => [asked({ cpu: text }).CpuPeriod, asked({ cpu: text }).CpuQuota];
+    assert.equal(
+      [cpu('500m'), cpu('64'), cpu('5m')],
+      [
+        [100_000, 50_000],
+        [100_000, 6_400_000],
+        [100_000, 1_000],
+      ],
+    );
+    assert.is(asked({ cpu: '1' }).NanoCpus, undefined);
+  });
+
+  it('gives no swap, and no less memory than the engine takes', () => {
+    const memory = (text: string) => [asked({ memory: text }).Memory, asked({ memory: text }).MemorySwap];
+    assert.equal(
+      [memory('64Mi'), memory('1Mi')],
+      [
+        [2 ** 26, 2 ** 26],
+        [6 * 2 ** 20, 6 * 2 ** 20],
+      ],
+    );
+    assert.is(asked({}).Memory, undefined);
+  });
+
+  it('caps processes and logs, and maps devices without privileges', () => {
+    const host = asked({}, { maxBytes: 2 ** 20, maxFiles: 4 });
+    assert.is(host.PidsLimit, 50);
+    assert.equal(host.LogConfig?.Config, { 'max-size': '1024k', 'max-file': '4' });
+    assert.equal(asked({}).LogConfig?.Config, { 'max-size': '10240k', 'max-file': '2' });
+    assert.equal(host.Devices, [
+      { PathOnHost: '/dev/ttyUSB3', PathInContainer: '/dev/serial/by-id/usb-1', CgroupPermissions: 'rwm' },
+    ]);
+    assert.is(host.Privileged, false);
+  });
+});
 
 spec('docker errors', (it) => {
   const cases: readonly (readonly [Error, Operation, string])[] = [

@@ -7,6 +7,8 @@ import { MachineFiles } from '../../../../edge-agent/sensors/machine-files.ts';
 export interface FakeBoard {
   readonly files: MachineFiles;
   put(path: string, text: string): void;
+  /** Where a file of the board really is. */
+  path(path: string): string;
   remove(): void;
 }
 
@@ -18,7 +20,12 @@ export function fakeBoard(recorded: Readonly<Record<string, string>>): FakeBoard
     writeFileSync(join(root, path), text);
   };
   for (const [path, text] of Object.entries(recorded)) put(path, text);
-  return { files: new MachineFiles(root), put, remove: () => rmSync(root, { recursive: true, force: true }) };
+  return {
+    files: new MachineFiles(root),
+    put,
+    path: (path) => join(root, path),
+    remove: () => rmSync(root, { recursive: true, force: true }),
+  };
 }
 
 /** A Raspberry Pi 4 with Raspberry Pi OS: cgroup v2, the memory controller off, one thermal zone, firmware throttling. */

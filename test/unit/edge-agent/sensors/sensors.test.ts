@@ -1,10 +1,23 @@
+import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { chooseProfile } from '../../../../edge-agent/decide/profile.ts';
-import { collectFacts, hasMemoryCgroup, readPressure } from '../../../../edge-agent/sensors/facts.ts';
+import { scanDevices } from '../../../../edge-agent/sensors/device-scan.ts';
+import { DeviceWatch } from '../../../../edge-agent/sensors/device-watch.ts';
+import {
+  collectFacts,
+  hasMemoryCgroup,
+  readHealth,
+  readPressure,
+} from '../../../../edge-agent/sensors/facts.ts';
 import { NodeSampler } from '../../../../edge-agent/sensors/node-sampler.ts';
+import { readPlatform } from '../../../../edge-agent/sensors/platform.ts';
 import { findCgroup, PodUsageSampler } from '../../../../edge-agent/sensors/pod-usage.ts';
 import { loadProfiles } from '../../../../edge-agent/sensors/profile-files.ts';
 import { Telemeter } from '../../../../edge-agent/sensors/telemeter.ts';
+import { systemClock } from '../../../../kit/clock.ts';
+import { silentLogger } from '../../../../kit/logger.ts';
+import { until } from '../../../e2e/private-engine.ts';
 import { spec } from '../../../spec.ts';
 import { fakeBoard, PC_V1, PI4 } from './board.ts';
 
@@ -124,11 +137,29 @@ spec('facts', (it) => {
   it('says precisely what to write where when the memory cgroup is off', () => {
     const board = fakeBoard(PI4);
     assert.is(hasMemoryCgroup(board.files), false);
-    const pressure = readPressure(board.files, '/', true);
-    assert.match(pressure.memoryCgroupAdvice, 'cgroup_enable=memory cgroup_memory=1');
-    assert.match(pressure.memoryCgroupAdvice, '/boot/firmware/cmdline.txt');
-    assert.is(pressure.pidUsedRatio, 245 / 28_000);
+    const health = readHealth(board.files, true);
+    assert.match(health.memoryCgroupAdvice, 'cgroup_enable=memory cgroup_memory=1');
+    assert.match(health.memoryCgroupAdvice, '/boot/firmware/cmdline.txt');
+    const pressure = readPressure(board.files, '/', 48);
+    assert.equal(
+      [pressure.pidUsedRatio, pressure.pidLimit, pressure.temperatureCelsius],
+      [245 / 28_000, 28_000, 48],
+    );
     board.remove();
+  });
+
+  it('takes a stall for memory only when it lasts, and only until it is over', () => {
+    const stall = (avg10: string, avg60: string): number | undefined => {
+      const line = `avg10=${avg10} avg60=${avg60} avg300=0.00 total=1`;
+      const board = fakeBoard({ ...PI4, 'proc/pressure/memory': `some ${line}\nfull ${line}\n` });
+      const ratio = readPressure(board.files, '/', undefined).memoryStallRatio;
+      board.remove();
+      return ratio;
+    };
+    assert.equal(
+      [stall('40.00', '5.00'), stall('1.00', '30.00'), stall('30.00', '20.00')],
+      [0.05, 0.01, 0.2],
+    );
   });
 
   it('knows a memory cgroup of version 1', () => {
@@ -153,6 +184,7 @@ spec('facts', (it) => {
       diskPath: '/',
       addresses: [],
       conditions: [],
+      devices: {},
       inventory: undefined,
     });
     assert.equal(facts.labels, {
@@ -183,6 +215,114 @@ spec('Telemeter', (it) => {
     const beats = Array.from({ length: 41 }, (_, i) => (i + 1) * 3000);
     const told = beats.filter((ms) => meter.take(ms) !== undefined);
     assert.equal(told, [3000, 63_000, 123_000]);
+    board.remove();
+  });
+});
+
+spec('what a container holds', (it) => {
+  it('counts processes and memory of one container, in cgroup v1 and v2', () => {
+    const v2 = `sys/fs/cgroup/system.slice/docker-${ID}.scope`;
+    const board = fakeBoard({
+      'sys/fs/cgroup/cgroup.controllers': 'cpu memory pids\n',
+      [`${v2}/cgroup.procs`]: '100\n101\n',
+      [`${v2}/cpu.stat`]: 'usage_usec 1\n',
+      [`${v2}/memory.current`]: `${30 * MIB}\n`,
+      [`${v2}/memory.stat`]: `inactive_file ${10 * MIB}\n`,
+      [`${v2}/pids.current`]: '7\n',
+    });
+    const sampler = new PodUsageSampler(board.files);
+    assert.equal([sampler.memoryOf(ID, 0), sampler.processesOf(ID, 0)], [20 * MIB, 7]);
+    assert.is(sampler.memoryOf('e'.repeat(64), 0), undefined);
+    board.remove();
+    const v1 = fakeBoard({
+      ...PC_V1,
+      [`sys/fs/cgroup/cpuacct/docker/${ID}/cgroup.procs`]: '100\n101\n',
+      [`sys/fs/cgroup/cpuacct/docker/${ID}/cpuacct.usage`]: '1\n',
+      [`sys/fs/cgroup/memory/docker/${ID}/memory.usage_in_bytes`]: '4096\n',
+      [`sys/fs/cgroup/memory/docker/${ID}/memory.stat`]: 'total_inactive_file 0\n',
+    });
+    const old = new PodUsageSampler(v1.files);
+    assert.equal(
+      [old.memoryOf(ID, 0), old.processesOf(ID, 0)],
+      [4096, 2],
+      'without a pids controller: processes',
+    );
+    v1.put(`sys/fs/cgroup/pids/docker/${ID}/pids.current`, '9\n');
+    assert.is(old.processesOf(ID, 0), 9);
+    v1.remove();
+  });
+});
+
+spec('platform', (it) => {
+  const machine = (arch: string, kernel: string) => ({ platform: 'linux', arch, machine: kernel });
+  it('is that of the kernel, with the emulators it knows', () => {
+    const board = fakeBoard({
+      'proc/sys/fs/binfmt_misc/status': 'enabled\n',
+      'proc/sys/fs/binfmt_misc/qemu-aarch64': 'enabled\ninterpreter /usr/bin/qemu-aarch64\n',
+      'proc/sys/fs/binfmt_misc/qemu-s390x': 'disabled\n',
+    });
+    const pc = readPlatform(board.files, machine('x64', 'x86_64'));
+    assert.equal([pc.architecture, [...pc.emulated]], ['amd64', ['arm64']]);
+    board.remove();
+    const bare = fakeBoard({});
+    assert.equal(readPlatform(bare.files, machine('arm', 'armv6l')).variant, 'v6');
+    assert.equal(readPlatform(bare.files, machine('arm', 'aarch64')).architecture, 'arm64');
+    bare.remove();
+  });
+});
+
+spec('device scan', (it) => {
+  it('finds nothing in folders that are not there, and takes no plain file for a device', () => {
+    const board = fakeBoard({ 'dev/serial/by-id/usb-1': 'no device' });
+    const config = (path: string) => [{ name: 'x.dev/a', paths: [path], count: 1 }];
+    assert.equal(scanDevices(config('/nowhere/by-id/*')), []);
+    assert.equal(scanDevices(config(`${board.path('dev/serial/by-id')}/*`)), []);
+    board.remove();
+  });
+
+  it('follows links to the node, one unit a share', () => {
+    const board = fakeBoard({ 'dev/x': '' });
+    symlinkSync('/dev/zero', board.path('dev/by-id'));
+    const [first, second] = scanDevices([
+      { name: 'x.dev/a', paths: [[board.path('dev/by-id'), '/dev/null']], count: 2, env: 'A' },
+    ]);
+    assert.equal(
+      first?.nodes.map((n) => [n.target, n.source]),
+      [
+        [board.path('dev/by-id'), '/dev/zero'],
+        ['/dev/null', '/dev/null'],
+      ],
+    );
+    assert.equal([first?.env, second?.key], ['A', `x.dev/a=${board.path('dev/by-id')}#2`]);
+    const half = scanDevices([{ name: 'x.dev/a', paths: [['/dev/null', '/dev/nothing']], count: 1 }]);
+    assert.equal(half, [], 'a device of several nodes needs them all');
+    board.remove();
+  });
+});
+
+spec('DeviceWatch', (it) => {
+  it('hears of devices that come and go, also when their folder does', async () => {
+    const board = fakeBoard({ 'dev/x': '' });
+    const folder = board.path('dev/serial/by-id');
+    let changes = 0;
+    const watch = new DeviceWatch({
+      configs: [{ name: 'x.dev/a', paths: [`${folder}/*`], count: 1 }],
+      clock: systemClock,
+      log: silentLogger,
+      onChange: () => {
+        changes++;
+      },
+    });
+    watch.start();
+    for (const round of [1, 2]) {
+      mkdirSync(folder, { recursive: true });
+      symlinkSync('/dev/zero', join(folder, 'usb-1'));
+      await until('the device', () => watch.units.length === 1, 5_000);
+      rmSync(board.path('dev/serial'), { recursive: true });
+      await until('its end', () => watch.units.length === 0, 5_000);
+      assert.is(changes, 2 * round);
+    }
+    watch.stop();
     board.remove();
   });
 });

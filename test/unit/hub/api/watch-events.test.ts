@@ -1,5 +1,5 @@
 import * as assert from 'uvu/assert';
-import { EventEncoder, eventOf } from '../../../../hub/api/watch-events.ts';
+import { EventEncoder, eventType } from '../../../../hub/api/watch-events.ts';
 import type { Change } from '../../../../hub/cluster.ts';
 import type { KubeObject } from '../../../../protocol/kinds/meta.ts';
 import { spec } from '../../../spec.ts';
@@ -35,22 +35,42 @@ const CASES = [
   ['deleted and not selected', change('deleted', {}, {}), undefined],
 ] as const;
 
-spec('eventOf', (it) => {
-  for (const [name, given, type] of CASES) it(name, () => assert.is(eventOf(given, 'n', isIn)?.type, type));
+spec('eventType', (it) => {
+  for (const [name, given, type] of CASES) it(name, () => assert.is(eventType(given, 'n', isIn), type));
 
   it('keeps to its namespace', () => {
-    assert.is(eventOf(change('added', undefined, inside), 'other', undefined), undefined);
-    assert.is(eventOf(change('added', undefined, inside), '', undefined)?.type, 'ADDED');
-  });
-
-  it('tells a leaver as it was, at the version of its leaving', () => {
-    const event = eventOf(change('modified', inside, {}), 'n', isIn);
-    assert.equal(event?.object.metadata.labels, inside);
-    assert.is(event?.object.metadata.resourceVersion, '2');
+    assert.is(eventType(change('added', undefined, inside), 'other', undefined), undefined);
+    assert.is(eventType(change('added', undefined, inside), '', undefined), 'ADDED');
   });
 });
 
 spec('EventEncoder', (it) => {
+  it('tells a leaver as it was, at the version of its leaving', () => {
+    const event = new EventEncoder().eventOf(change('modified', inside, {}), 'n', isIn);
+    assert.equal(event?.object.metadata.labels, inside);
+    assert.is(event?.object.metadata.resourceVersion, '2');
+  });
+
+  it('makes one event for all who see a change alike', () => {
+    const encoder = new EventEncoder();
+    const leaving = change('modified', inside, {});
+    const everybody = encoder.eventOf(leaving, '', undefined);
+    assert.is(encoder.eventOf(leaving, 'n', undefined), everybody);
+    assert.is(encoder.eventOf(leaving, 'n', isIn)?.type, 'DELETED');
+    assert.is(encoder.eventOf(leaving, 'n', isIn), encoder.eventOf(leaving, 'n', isIn));
+    assert.is.not(encoder.eventOf(change('modified', inside, {}), '', undefined), everybody);
+  });
+
+  it('keeps no more text than it may', () => {
+    const encoder = new EventEncoder();
+    const events = Array.from({ length: 40 }, (_, n) => ({
+      type: 'ADDED' as const,
+      object: object(n, { text: String(n).padEnd(100_000, 'x') }),
+    }));
+    for (const event of [...events, ...events])
+      assert.equal(JSON.parse(encoder.plain(event)).object, event.object);
+  });
+
   it('writes one line for each event', () => {
     const encoder = new EventEncoder();
     const event = { type: 'ADDED', object: object(1, {}) } as const;

@@ -16,11 +16,15 @@ class Reader implements WatchSink {
   readonly lines: { type: string; object: { kind: string; metadata: Record<string, unknown> } }[] = [];
   isReading = true;
   fate = 'open';
-  #drained: () => void = () => undefined;
+  /** How many lines came at a time. */
+  readonly batches: number[] = [];
+  #taken: (() => void) | undefined;
 
-  write(line: string): boolean {
-    this.lines.push(JSON.parse(line));
-    return this.isReading;
+  write(lines: readonly string[], taken: () => void): void {
+    this.lines.push(...lines.map((line) => JSON.parse(line)));
+    this.batches.push(lines.length);
+    if (this.isReading) queueMicrotask(taken);
+    else this.#taken = taken;
   }
 
   end(): void {
@@ -31,13 +35,16 @@ class Reader implements WatchSink {
     this.fate = 'cut';
   }
 
-  onDrain(listener: () => void): void {
-    this.#drained = listener;
-  }
-
   readOn(): void {
     this.isReading = true;
-    this.#drained();
+    this.takeOne();
+  }
+
+  /** Takes what it was sent last, and no more. */
+  takeOne(): void {
+    const taken = this.#taken;
+    this.#taken = undefined;
+    taken?.();
   }
 }
 
@@ -125,16 +132,18 @@ spec('WatchStream', (it) => {
     reader.isReading = false;
     change();
     change();
+    await clock.advance(0);
+    change();
     await clock.advance(30_000);
     assert.equal(
       reader.lines.map((line) => line.type),
-      ['ADDED'],
+      ['ADDED', 'ADDED'],
     );
     reader.readOn();
     await clock.advance(60_000);
     assert.equal(
       reader.lines.map((line) => `${line.type} ${line.object.metadata['resourceVersion']}`),
-      ['ADDED 2', 'ADDED 3', 'BOOKMARK 3'],
+      ['ADDED 2', 'ADDED 3', 'ADDED 4', 'BOOKMARK 4'],
     );
   });
 
@@ -157,8 +166,10 @@ spec('WatchStream', (it) => {
     stream.begin(1, []);
     reader.isReading = false;
     change();
+    await clock.advance(90_000);
+    change();
     await clock.advance(59_999);
-    assert.is(reader.fate, 'open');
+    assert.is(reader.fate, 'open', 'nothing waited at first');
     await clock.advance(1);
     assert.is(reader.fate, 'cut');
     assert.not.ok(isWatching());
@@ -170,12 +181,13 @@ spec('WatchStream', (it) => {
   it('gives a reader a new minute whenever it takes something', async () => {
     const { clock, reader, stream, change } = world();
     stream.begin(1, []);
+    reader.isReading = false;
     for (let i = 0; i < 5; i++) {
-      reader.isReading = false;
       change();
       await clock.advance(50_000);
-      reader.readOn();
+      reader.takeOne();
     }
+    reader.readOn();
     await clock.advance(600_000);
     assert.equal([reader.fate, reader.lines.length], ['open', 5]);
   });
@@ -203,5 +215,27 @@ spec('WatchStream', (it) => {
     change();
     await clock.advance(600_000);
     assert.equal([reader.fate, reader.lines.length, clock.pending], ['ended', 0, 0]);
+  });
+
+  it('sends changes of one instant together, and the next once these are taken', async () => {
+    const { clock, reader, stream, change } = world();
+    stream.begin(1, []);
+    reader.isReading = false;
+    for (let i = 0; i < 3; i++) change();
+    assert.equal(reader.batches, []);
+    await clock.advance(0);
+    for (let i = 0; i < 2; i++) change();
+    await clock.advance(0);
+    assert.equal(reader.batches, [3]);
+    reader.takeOne();
+    assert.equal(reader.batches, [3, 2]);
+  });
+
+  it('sends batches that are not large, the state first', async () => {
+    const { clock, reader, stream, change } = world();
+    stream.begin(1, [map('x'.repeat(6_000)), map('y'.repeat(6_000)), map('z'.repeat(100_000)), map('5')]);
+    change();
+    await clock.advance(0);
+    assert.equal(reader.batches, [2, 1, 2]);
   });
 });

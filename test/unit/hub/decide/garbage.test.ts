@@ -105,4 +105,33 @@ spec('judgePodReport', (it) => {
     assert.ok(verdict.status.conditions?.some((c) => c.type === 'PodScheduled'));
     assert.is(judgePodReport('n1', report(), { ...object, status: verdict.status }).do, 'nothing');
   });
+
+  it('takes it from the device that a pod was evicted there, but not that it was scheduled', () => {
+    const { uid, namespace, name, status: said } = report();
+    const target = { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet' } as const;
+    const scheduled = { type: 'PodScheduled', status: 'False', reason: 'MadeUp' } as const;
+    const conditions = [...(said.conditions ?? []), target, scheduled];
+    const object = pod('p', { node: 'n1' });
+    const verdict = judgePodReport('n1', { uid, namespace, name, status: { ...said, conditions } }, object);
+    if (verdict.do !== 'write') throw new Error(verdict.do);
+    const of = (type: string) => verdict.status.conditions?.filter((c) => c.type === type);
+    assert.equal(of('DisruptionTarget'), [target]);
+    assert.equal(
+      of('PodScheduled'),
+      object.status?.conditions?.filter((c) => c.type === 'PodScheduled'),
+    );
+  });
+
+  it('keeps why the pod is to go, whatever the device says of it', () => {
+    const before = pod('p', { node: 'n1', ready: false });
+    const target = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI' } as const;
+    const conditions = [...(before.status?.conditions ?? []), target];
+    const evicted = { ...before, status: { ...before.status, conditions } };
+    const verdict = judgePodReport('n1', report(), evicted);
+    if (verdict.do !== 'write') throw new Error(verdict.do);
+    assert.equal(
+      verdict.status.conditions?.find((c) => c.type === 'DisruptionTarget'),
+      target,
+    );
+  });
 });

@@ -7,6 +7,7 @@ import {
   volumeNodes,
 } from '../../../../hub/decide/filters/node-match.ts';
 import { imageKey } from '../../../../hub/decide/image-name.ts';
+import { foreignImages, type ImageVariants, variantsOf } from '../../../../hub/decide/image-variants.ts';
 import { podToPlace } from '../../../../hub/decide/pod-to-place.ts';
 import { imagePresent } from '../../../../hub/decide/scores/preferences.ts';
 import type { NodeSelectorRequirement, NodeSelectorTerm } from '../../../../protocol/kinds/node.ts';
@@ -71,7 +72,9 @@ spec('node selector terms', (it) => {
 
 spec('image architecture', (it) => {
   const on = (arch: string | undefined, architectures: readonly string[] | undefined): string[] => {
-    const pod = podToPlace(podObject('p'), { architectures: () => architectures });
+    const variants = (): ImageVariants | undefined =>
+      architectures === undefined ? undefined : { known: architectures, missing: 'others' };
+    const pod = podToPlace(podObject('p'), { variants });
     return textsOf(
       imageArchitecture(pod, nodeOf('n', { labels: arch ? { 'kubernetes.io/arch': arch } : {} })),
     );
@@ -85,8 +88,22 @@ spec('image architecture', (it) => {
   });
 
   it('lets pass what fits, and what nobody knows', () => {
-    for (const known of [['amd64'], ['arm64', 'amd64'], undefined, []]) assert.equal(on('amd64', known), []);
+    for (const known of [['amd64'], ['arm64', 'amd64'], undefined]) assert.equal(on('amd64', known), []);
     assert.equal(on(undefined, ['arm64']), []);
+  });
+
+  it('learns from nodes that have an image for another architecture', () => {
+    const seen = (...sightings: [own: string, platform: string][]): unknown =>
+      variantsOf(sightings.map(([own, platform]) => ({ own, platform })));
+    assert.equal(seen(['amd64', 'arm64']), { known: ['arm64'], missing: ['amd64'] });
+    assert.is(seen(['amd64', 'amd64']), undefined, 'what fits says nothing of others');
+    assert.is(seen(['amd64', 'arm64'], ['amd64', 'amd64']), undefined, 'another one has the variant');
+    assert.is(seen(), undefined);
+  });
+
+  it('reads what a node says of them', () => {
+    assert.equal([...foreignImages('{"arm64":["me/app"],"x":5}')], [['docker.io/me/app:latest', 'arm64']]);
+    for (const text of [undefined, '', '{', '[]', 'null', '7']) assert.is(foreignImages(text).size, 0);
   });
 
   const cases: readonly [string, string, boolean][] = [

@@ -31,6 +31,14 @@ spec('assessNode', (it) => {
       ['not-ready:NoSchedule', 'not-ready:NoExecute'],
     ],
     [
+      'heat keeps newcomers away',
+      {},
+      { conditions: [{ type: 'TemperaturePressure', status: 'True' }] },
+      true,
+      'True',
+      ['coxswain.dev/temperature-pressure:NoSchedule'],
+    ],
+    [
       'pressure and cordon keep newcomers away',
       { unschedulable: true },
       { conditions: [{ type: 'DiskPressure', status: 'True' }] },

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import { type NodeState, withFreshPod } from '../../../../hub/decide/node-state.ts';
 import { place } from '../../../../hub/decide/place.ts';
-import { placementText, refusalText } from '../../../../hub/decide/placement-text.ts';
+import { placementText, preemptionText, refusalText } from '../../../../hub/decide/placement-text.ts';
 import type { PodToPlace } from '../../../../hub/decide/pod-to-place.ts';
 import { live, nodeOf, podOf } from '../../../build/placement.ts';
 import { spec } from '../../../spec.ts';
@@ -108,6 +108,25 @@ spec('place: filters', (it) => {
       '0/3 nodes are available: 1 node(s) had untolerated taint {k: }, 2 Insufficient memory.',
     );
     assert.match(text, /a: Insufficient memory .*; b: Insufficient memory .*; c: node\(s\) had/);
+  });
+
+  it('tells what came of preemption between the summary and the nodes', () => {
+    const placed = place(podOf({ requests: { cpu: 1500 } }), [
+      nodeOf('a', { requested: { cpu: 1000 } }),
+      nodeOf('b', { unschedulable: true }),
+      nodeOf('c', { allocatable: { cpu: 1000 } }),
+    ]);
+    assert.not.ok(placed.ok);
+    const reasons = placed.ok ? [] : placed.reasons;
+    const why = preemptionText(reasons);
+    assert.is(
+      why,
+      '0/3 nodes are available: 1 No preemption victims found for incoming pod, 2 Preemption is not helpful for scheduling.',
+    );
+    assert.match(
+      refusalText(reasons, why),
+      `0/3 nodes are available: 1 node(s) were unschedulable, 2 Insufficient cpu. preemption: ${why} a: Insufficient cpu (requests 1500m, 1 unrequested); b:`,
+    );
   });
 
   it('says so when no node has joined', () => {

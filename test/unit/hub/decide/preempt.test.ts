@@ -1,13 +1,10 @@
 import * as assert from 'uvu/assert';
-import { mayDisrupt } from '../../../../hub/decide/disruption-budgets.ts';
 import {
   leastHarm,
   type PossibleVictim,
   planVictims,
   type VictimPlan,
 } from '../../../../hub/decide/preempt.ts';
-import type { PodDisruptionBudget } from '../../../../protocol/kinds/policy.ts';
-import { podObject } from '../../../build/scheduling.ts';
 import { spec } from '../../../spec.ts';
 
 const victim = (uid: string, priority: number, parts: Partial<PossibleVictim> = {}): PossibleVictim => ({
@@ -78,34 +75,4 @@ spec('which node', (it) => {
   }
 
   it('is none when there is no plan', () => assert.is(leastHarm([]), undefined));
-});
-
-spec('disruption budgets', (it) => {
-  const budget = (app: string, disruptionsAllowed: number, disrupted?: string): PodDisruptionBudget => ({
-    apiVersion: 'policy/v1',
-    kind: 'PodDisruptionBudget',
-    metadata: { name: app, namespace: 'default', uid: app, resourceVersion: '1', creationTimestamp: '' },
-    spec: { selector: app === '' ? {} : { matchLabels: { app } } },
-    status: {
-      disruptionsAllowed,
-      currentHealthy: 0,
-      desiredHealthy: 0,
-      expectedPods: 0,
-      ...(disrupted !== undefined && { disruptedPods: { [disrupted]: '2026-01-01T00:00:00Z' } }),
-    },
-  });
-  const web = [0, 1, 2].map((i) => podObject(`w${i}`, { labels: { app: 'web' } }));
-
-  it('allow so many, in order', () => assert.equal(mayDisrupt(web, [budget('web', 2)]), [true, true, false]));
-  it('must all allow', () =>
-    assert.equal(mayDisrupt(web.slice(0, 1), [budget('web', 1), { ...budget('web', 0) }]), [false]));
-  it('count what is being disrupted once', () =>
-    assert.equal(mayDisrupt(web, [budget('web', 1, 'w0')]), [true, true, false]));
-  it('leave others alone', () => {
-    assert.equal(mayDisrupt(web, [budget('db', 0)]), [true, true, true]);
-    const elsewhere = podObject('x', { labels: { app: 'web' }, namespace: 'other' });
-    assert.equal(mayDisrupt([elsewhere], [budget('web', 0)]), [true]);
-  });
-  it('with an empty selector guard nothing here, as in kube-scheduler', () =>
-    assert.equal(mayDisrupt(web, [budget('', 0)]), [true, true, true]));
 });

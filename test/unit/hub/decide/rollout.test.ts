@@ -166,6 +166,21 @@ spec('planRollout', (it) => {
     assert.equal(planRollout({ ...wanted, spec: { ...wanted.spec, paused: false } }, [going, fresh]), []);
   });
 
+  it('takes every part of the template for a change, but for the label that tells templates apart', () => {
+    const members = [member(replicaSet('a', 3, noted(3, 4, '1')))];
+    const created = (metadata: object): boolean => {
+      const given = deployment('a');
+      const template = { ...given.spec.template, metadata: { ...given.spec.template.metadata, ...metadata } };
+      const plan = planRollout({ ...given, spec: { ...given.spec, template } }, members);
+      return plan.some((a) => a.do === 'create');
+    };
+    assert.is(created({ annotations: {} }), false);
+    assert.is(created({ annotations: { a: '1' } }), true);
+    assert.is(created({ finalizers: ['a/b'] }), true);
+    assert.is(created({ labels: { app: 'web', more: '1' } }), true);
+    assert.is(created({ labels: { app: 'web', 'pod-template-hash': 'x' } }), false);
+  });
+
   it('hands on a changed minReadySeconds without a rollout', () => {
     const wanted = deployment('a', { minReadySeconds: 5 });
     wanted.metadata.annotations = { [REVISION]: '1' };

@@ -52,7 +52,7 @@ spec('Store as a view', (it) => {
       pods.push(await store.createObject('Pod', named(name, {}, { ownerReferences })));
     const [b, a] = pods;
     assert.equal(names(store.ownedBy('Pod', 'owner')), ['default/a', 'default/b']);
-    assert.equal(store.ownedBy('Pod', 'other'), []);
+    assert.equal([store.ownedBy('Pod', 'other'), store.ownedBy('Pod', '')], [[], []]);
     assert.is(store.byUid('Pod', b?.metadata.uid ?? ''), b);
     for (const pod of [b, a])
       await store.bind('default', pod?.metadata.name ?? '', pod?.metadata.uid ?? '', 'n1');
@@ -62,6 +62,7 @@ spec('Store as a view', (it) => {
       metadata: { ...o.metadata, ownerReferences: [] },
     }));
     assert.equal(names(store.ownedBy('Pod', 'owner')), ['default/b']);
+    assert.equal(names(store.ownedBy('Pod', '')), ['default/a'], 'without controller');
     assert.equal(store.podsOnNode('n1')[0]?.metadata.ownerReferences, []);
     await store.deleteObject('Pod', 'default', 'b', { gracePeriodSeconds: 0 });
     assert.equal([store.ownedBy('Pod', 'owner'), names(store.podsOnNode('n1'))], [[], ['default/a']]);

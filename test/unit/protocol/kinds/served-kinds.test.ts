@@ -176,6 +176,41 @@ const BAD: readonly (readonly [string, object, string[]])[] = [
     ['spec.template.spec.restartPolicy: Required value: valid values: "OnFailure", "Never"'],
   ],
   [
+    'Job',
+    {
+      metadata: { name: 'x'.repeat(62), namespace: 'default' },
+      spec: { template: ONCE, completionMode: 'Indexed', completions: 11 },
+    },
+    [
+      `metadata.name: Invalid value: "${'x'.repeat(62)}": will not able to create pod with invalid DNS label: ${'x'.repeat(62)}-10`,
+    ],
+  ],
+  [
+    'Job',
+    {
+      spec: {
+        template: ONCE,
+        maxFailedIndexes: 1,
+        successPolicy: {},
+        podFailurePolicy: {
+          rules: [
+            { action: 'FailIndex', onExitCodes: { operator: 'In', values: [0, 2, 1] } },
+            { action: 'Ignore' },
+          ],
+        },
+      },
+    },
+    [
+      'spec.maxFailedIndexes: Invalid value: 1: requires indexed completion mode',
+      'spec.backoffLimitPerIndex: Required value: when maxFailedIndexes is specified',
+      'spec.podFailurePolicy.rules[0].action: Invalid value: "FailIndex": requires the backoffLimitPerIndex to be set',
+      'spec.podFailurePolicy.rules[0].onExitCodes.values[0]: Invalid value: 0: must not be 0 for the In operator',
+      'spec.podFailurePolicy.rules[0].onExitCodes.values: Invalid value: [0,2,1]: must be ordered',
+      'spec.podFailurePolicy.rules[1]: Invalid value: specifying one of OnExitCodes and OnPodConditions is required',
+      'spec.successPolicy: Invalid value: requires indexed completion mode',
+    ],
+  ],
+  [
     'CronJob',
     { spec: { schedule: '* *', timeZone: 'Nowhere', jobTemplate: { spec: { template: ONCE } } } },
     [
@@ -262,9 +297,28 @@ const BAD: readonly (readonly [string, object, string[]])[] = [
     ['spec.hard[apples]: Invalid value: "apples": must be a standard resource for quota'],
   ],
   [
+    'ResourceQuota',
+    {
+      spec: {
+        hard: { configmaps: '1' },
+        scopes: ['BestEffort', 'NotBestEffort'],
+        scopeSelector: { matchExpressions: [{ scopeName: 'PriorityClass', operator: 'In' }] },
+      },
+    },
+    [
+      'spec.scopes: Invalid value: ["BestEffort","NotBestEffort","PriorityClass"]: unsupported scope applied to resource',
+      'spec.scopes: Invalid value: ["BestEffort","NotBestEffort"]: conflicting scopes',
+      'spec.scopeSelector.matchExpressions[0].values: Required value: must be atleast one value when `operator` is `In` or `NotIn` for scope selector',
+    ],
+  ],
+  [
     'LimitRange',
     { spec: { limits: [{ type: 'Container', min: { cpu: '2' }, max: { cpu: '1' } }] } },
-    ['spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1'],
+    [
+      'spec.limits[0].min[cpu]: Invalid value: "2": min value 2 is greater than max value 1',
+      'spec.limits[0].defaultRequest[cpu]: Invalid value: "1": min value 2 is greater than default request value 1',
+      'spec.limits[0].default[cpu]: Invalid value: "1": min value 2 is greater than default value 1',
+    ],
   ],
 ];
 

@@ -1,0 +1,86 @@
+import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
+import type { KindName } from '../../protocol/kinds/kind-map.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import type { Pod } from '../../protocol/kinds/pod.ts';
+import type { Change } from '../cluster.ts';
+import { canonicalJson } from '../decide/content-hash.ts';
+import { isTerminal } from '../decide/pod-facts.ts';
+import { concerns, quotaStatus } from '../decide/quota.ts';
+import { quotaUsage, uncountedInMs } from '../decide/quota-usage.ts';
+import { keyOf, type Loop, type LoopDeps, splitKey } from '../loop.ts';
+import { controllerDeps, ObjectLoop } from './object-loop.ts';
+
+/**
+ * Keeps `status.used` of every ResourceQuota true, for people to see. Admission adds up for itself and does not read it, so that
+ * no race between the two can let too much in.
+ */
+export class ResourceQuotaController implements Loop {
+  readonly #deps: LoopDeps;
+  readonly #kinds: () => readonly KindSpec[];
+  readonly #loop: ObjectLoop;
+
+  /** `kinds` are all that can be counted, custom ones included. */
+  constructor(deps: LoopDeps, kinds: () => readonly KindSpec[]) {
+    this.#deps = controllerDeps(deps, 'resource-quota');
+    this.#kinds = kinds;
+    this.#loop = new ObjectLoop(deps, {
+      name: 'resource-quota',
+      kind: 'ResourceQuota',
+      reconcile: (key) => this.#reconcile(key),
+      onChange: (change) => this.#onChange(change),
+    });
+  }
+
+  start(signal: AbortSignal): void {
+    this.#loop.start(signal);
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  #onChange(change: Change): void {
+    const { kind, object } = change;
+    const { namespace } = object.metadata;
+    if (namespace === undefined || namespace === '' || !mayMatter(change)) return;
+    const quotas = this.#deps.view.list('ResourceQuota', namespace);
+    if (quotas.length === 0) return;
+    const spec = this.#kinds().find((k) => idOf(k) === kind);
+    if (spec === undefined) return;
+    for (const quota of quotas) if (concerns(quota, spec)) this.#loop.add(keyOf(quota));
+  }
+
+  async #reconcile(key: string): Promise<void> {
+    const { view, client, clock } = this.#deps;
+    const { namespace, name } = splitKey(key);
+    const quota = view.get('ResourceQuota', namespace, name);
+    if (quota === undefined || quota.metadata.deletionTimestamp !== undefined) return;
+    const nowMs = clock.nowMs();
+    const held = this.#kinds()
+      .filter((spec) => spec.namespaced && spec.view === undefined && concerns(quota, spec))
+      .map((spec): [KindSpec, readonly KubeObject[]] => [spec, view.list(idOf(spec) as KindName, namespace)]);
+    const status = quotaStatus(quota, held, (kind, object) => quotaUsage(kind, object, nowMs));
+    this.#lookAgain(key, held, nowMs);
+    if (canonicalJson(status) === canonicalJson(quota.status ?? {})) return;
+    await client.updateStatus('ResourceQuota', { ...quota, status });
+  }
+
+  /** Pods on lost nodes stop counting by time alone. */
+  #lookAgain(key: string, held: readonly [KindSpec, readonly KubeObject[]][], nowMs: number): void {
+    const pods = held.filter(([spec]) => idOf(spec) === 'Pod').flatMap(([, objects]) => objects);
+    const waits = pods.map((pod) => uncountedInMs(pod, nowMs)).filter((ms) => ms !== undefined);
+    if (waits.length > 0) this.#loop.queue.addAfter(key, Math.min(...waits));
+  }
+}
+
+/** Of the many changes of pods only those that change what they take: they come, end, are being deleted, go. */
+function mayMatter({ kind, type, object, previous }: Change): boolean {
+  if (type !== 'modified' || previous === undefined) return true;
+  if (kind === 'Event' || kind === 'Lease') return false;
+  if (kind !== 'Pod') return true;
+  const [after, before] = [object as Pod, previous as Pod];
+  return (
+    isTerminal(after) !== isTerminal(before) ||
+    after.metadata.deletionTimestamp !== before.metadata.deletionTimestamp
+  );
+}
