@@ -1,10 +1,15 @@
 import type { Pod } from '../../protocol/kinds/pod.ts';
+import { TAINT_MEMORY_PRESSURE, TAINT_TEMPERATURE_PRESSURE } from '../../protocol/taints.ts';
 import { type Candidates, fits, nodeRefusals } from '../decide/candidates.ts';
+import type { NodeState } from '../decide/node-state.ts';
 import { groupMerits, type PodRules, podRules, refusedBy } from '../decide/place.ts';
 import type { LiveUse, PodToPlace } from '../decide/pod-to-place.ts';
 import type { Outlook } from '../decide/rebalance.ts';
 import type { ClusterState, Resident } from './cluster-state.ts';
 import type { Placer } from './placer.ts';
+
+/** Taints that say how loaded a node is: no reason to leave its pods where they are. */
+const BURDENS: readonly string[] = [TAINT_MEMORY_PRESSURE, TAINT_TEMPERATURE_PRESSURE];
 
 /** A pod on a node with what it really uses; undefined takes what the scheduler takes it for. */
 export interface UsedPod {
@@ -64,7 +69,7 @@ export class Preview {
       const from = nodes.at(here);
       const to = nodes.at(there);
       if (from === undefined || to === undefined) return undefined;
-      if (nodeRefusals(wanted, from).some((refusal) => refusal.kind !== 'live')) return undefined;
+      if (!isWelcome(wanted, from)) return undefined;
       const candidates = this.#placer.candidatesOf(wanted);
       const rules = podRules(wanted, candidates, this.#state);
       const merits = groupMerits(candidates, rules, feasibleWith(candidates, rules, [here, there]));
@@ -80,6 +85,12 @@ export class Preview {
       });
     });
   }
+}
+
+/** True unless the node would refuse the pod for another reason than what it has to bear. */
+function isWelcome(pod: PodToPlace, node: NodeState): boolean {
+  const taints = node.taints.filter(({ key }) => !BURDENS.includes(key));
+  return nodeRefusals(pod, { ...node, taints }).every((refusal) => refusal.kind === 'live');
 }
 
 function using({ pod, node }: Resident, use: LiveUse | undefined): Resident {
