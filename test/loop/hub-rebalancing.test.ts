@@ -196,6 +196,23 @@ spec('rebalancing', (it) => {
     await second.stop();
   });
 
+  it('keeps to its number an hour over a restart of the hub', async () => {
+    const first = await HubWorld.start();
+    const [one] = await first.devices('pi-1');
+    await willing(first, 'web', 6);
+    await annotate(first, 'web', { 'coxswain.dev/rebalance-max-moves-per-hour': '1' });
+    await pass(first, 4 * MINUTE_MS);
+    const [two] = await first.devices('pi-2');
+    await first.until(() => moved(first) === 1 && first.pods('web').length === 6, 1_000);
+    await first.stop(true);
+    const second = await HubWorld.start({ directory: first.directory, clock: first.clock });
+    for (const device of [one, two]) if (device !== undefined) second.adopt(device);
+    await pass(second, 30 * MINUTE_MS);
+    assert.equal(second.countByNode('web'), { 'pi-1': 5, 'pi-2': 1 });
+    await second.until(() => second.countByNode('web')['pi-2'] === 2, 5_000);
+    await second.stop();
+  });
+
   it('stops for a rollout, which keeps to its own bounds', async () => {
     const world = await HubWorld.start();
     await world.devices('pi-1');
