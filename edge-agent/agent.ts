@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
 import { arch, hostname, platform, release } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { sleep, systemClock, type Timer, toTime } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
@@ -154,6 +154,8 @@ export class Agent {
       profile: () => this.#profile,
       engine: () => ({ isReady: this.#pods?.engineReady ?? false, version: this.#engineVersion }),
       nowTime: () => toTime(this.#opened.clock.nowMs()),
+      removedVolumes: () => this.#pods?.removedVolumes ?? [],
+      dataDir: resolve(this.#options.dataDir),
       nowMs: () => this.#opened.clock.monotonicMs(),
       devices: () => deviceCounts(this.#deviceNames(), this.#devices.units),
       images: () => this.#defence?.imageFacts,
@@ -210,6 +212,7 @@ export class Agent {
           this.#outbox.putEvent(event);
           this.#link.outboxChanged();
         },
+        onVolumes: () => this.#refreshFacts(),
         onImagesTouched: () => this.#defence.engineChanged(),
       },
       node: {

@@ -4,7 +4,7 @@ import type { KindSpec } from '../protocol/kinds/kind.ts';
 import type { KubeObject } from '../protocol/kinds/meta.ts';
 import type { Pod } from '../protocol/kinds/pod.ts';
 import type { LimitRange, PriorityClass, ResourceQuota } from '../protocol/kinds/policy.ts';
-import type { PersistentVolumeClaim } from '../protocol/kinds/storage.ts';
+import type { PersistentVolumeClaim, StorageClass } from '../protocol/kinds/storage.ts';
 import { qosClass } from '../protocol/qos.ts';
 import { type AdmitDefaults, admitPod } from './decide/admit-pod.ts';
 import { applyLimitRanges, limitErrorsOfClaim, limitErrorsOfPod } from './decide/limit-range.ts';
@@ -12,10 +12,11 @@ import type { Amounts } from './decide/pod-facts.ts';
 import { refuseSecondDefault, resolvePriority } from './decide/priority.ts';
 import { concerns, refuseByQuota, type UsageOf } from './decide/quota.ts';
 import { quotaUsage } from './decide/quota-usage.ts';
+import { admitStorage } from './decide/volumes/admit-storage.ts';
 import type { Admission, AdmissionLook } from './store/store-options.ts';
 
 /**
- * Priority, tolerations, limit ranges and quotas, in that order. `admit` completes, `approve` has the last word once the object
+ * Priority, tolerations, the class and protection of claims and volumes, limit ranges and quotas, in that order. `admit` completes, `approve` has the last word once the object
  * is known to be valid and new; both see the newest state, writes on their way included, so that no quota is overshot.
  */
 export function createAdmission(defaults: AdmitDefaults, nowMs: () => number): Admission {
@@ -23,6 +24,7 @@ export function createAdmission(defaults: AdmitDefaults, nowMs: () => number): A
   return {
     admit: (spec, object, look) => {
       if (isCore(spec, 'Pod')) return completePod(object as Pod, look, defaults);
+      admitStorage(object, () => [...look.list('StorageClass', '')] as StorageClass[]);
       if (spec.kind !== 'PriorityClass' || spec.group !== 'scheduling.k8s.io') return undefined;
       return refuseSecondDefault(object as PriorityClass, classes(look));
     },

@@ -24,11 +24,14 @@ import { GarbageController } from './controllers/garbage.ts';
 import { JobController } from './controllers/job.ts';
 import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
+import { PersistentVolumeController } from './controllers/persistent-volumes.ts';
 import { PriorityClassController } from './controllers/priority-classes.ts';
 import { Rebalancer } from './controllers/rebalancer.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
 import { ResourceQuotaController } from './controllers/resource-quota.ts';
 import { ScaleTargets } from './controllers/scale-targets.ts';
+import { StatefulSetController } from './controllers/stateful-set.ts';
+import { VolumeBinder } from './controllers/volume-binder.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Liveness } from './fleet/liveness.ts';
@@ -115,8 +118,10 @@ export class Hub {
     const telemetry = new TelemetryView(clock);
     const liveness = new Liveness({ clock });
     this.#stops.push(() => liveness.stop());
+    const volumes = new PersistentVolumeController(deps);
     const fleet = new Fleet({
       ...deps,
+      volumes,
       link,
       liveness,
       telemetry,
@@ -129,7 +134,7 @@ export class Hub {
     const servedKinds = allKinds(() => custom.served());
     const scales = new ScaleTargets(deps, servedKinds);
     const live = liveSource(telemetry);
-    const scheduler = new Scheduler(deps, live);
+    const scheduler = new Scheduler(deps, live, { volumes: new VolumeBinder(deps) });
     this.#run([
       custom,
       new NamespaceController(deps, authority.caPem, () => custom.stored()),
@@ -138,6 +143,7 @@ export class Hub {
       new ReplicaSetController(deps),
       new DeploymentController(deps),
       new DaemonSetController(deps),
+      new StatefulSetController(deps),
       new JobController(deps),
       new CronJobController(deps, new MinuteAlarm(clock)),
       new PriorityClassController(deps),
@@ -148,6 +154,7 @@ export class Hub {
       new DisruptionController(deps, scales),
       new Autoscaler(deps, scales, usageSource(telemetry)),
       ...people.loops(deps),
+      volumes,
       scheduler,
       new Rebalancer(deps, { live, useOf: podUse(telemetry), preview: scheduler.preview }),
       fleet,

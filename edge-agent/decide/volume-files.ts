@@ -149,6 +149,8 @@ export function volumeRevision(
 ): string {
   const parts: string[] = [];
   for (const volume of pod.spec.volumes ?? []) {
+    const claim = pod.claims?.[volume.name];
+    if (claim !== undefined) parts.push(volume.name, claim.volume, claim.path ?? '');
     const found = volumeContent(pod, volume, config, node);
     if (found === undefined) continue;
     parts.push(volume.name);

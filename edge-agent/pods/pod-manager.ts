@@ -25,6 +25,7 @@ import { PodDefence } from './pod-defence.ts';
 import { recover } from './pod-record.ts';
 import { PodWorker } from './pod-worker.ts';
 import type { DesiredState, PodContainer, PodSinks, Runtime } from './ports.ts';
+import { VolumeSweep } from './volume-sweep.ts';
 import { Volumes } from './volumes.ts';
 
 /** Every pod is looked at this often even when nothing was heard of it. */
@@ -61,6 +62,7 @@ export class PodManager {
   readonly #observer: EngineObserver;
   readonly #queue: KeyedQueue;
   readonly #workers = new Map<string, PodWorker>();
+  readonly #sweep: VolumeSweep;
   readonly #abort = new AbortController();
   #desired: DesiredState | undefined;
   #resync: Timer | undefined;
@@ -102,6 +104,13 @@ export class PodManager {
       node: this.#node,
       wake: (uid) => this.#queue.add(uid),
     };
+    this.#sweep = new VolumeSweep({
+      folders: this.#tools.volumes.claims,
+      desired: () => this.#desired,
+      hasUnknownPods: () => this.#hasUnknownPods(),
+      onChange: () => sinks.onVolumes?.(),
+      log: room,
+    });
     this.#queue = new KeyedQueue((uid) => this.#run(uid), {
       clock,
       concurrency: options.concurrency,
@@ -116,6 +125,11 @@ export class PodManager {
   /** True once the engine's containers are known; until then no pod is acted on. */
   get engineReady(): boolean {
     return this.#observer.ready;
+  }
+
+  /** Of the volumes that the hub asked to remove, those of which nothing is left on the disk. */
+  get removedVolumes(): readonly string[] {
+    return this.#sweep.removed;
   }
 
   /** Begins to observe the engine; pods are worked on as soon as it answers. Ends when `signal` aborts, as by `stop`. */
@@ -215,8 +229,11 @@ export class PodManager {
     cell.removed = pod === undefined;
     const round = await worker.look(this.#abort.signal);
     if (cell.memory.ended !== undefined) this.#giveBack(uid);
-    if (round.gone === true) this.#forget(uid, worker);
-    else if (round.again !== undefined) this.#queue.addAfter(uid, round.again);
+    if (round.gone === true) {
+      this.#forget(uid, worker);
+      this.#sweep.look();
+    }
+    if (round.gone !== true && round.again !== undefined) this.#queue.addAfter(uid, round.again);
   }
 
   /** A worker for a pod met for the first time: as an earlier agent left it, or as the labels tell. */
@@ -273,6 +290,15 @@ export class PodManager {
       ...this.#observer.all().map((view) => view.podUid),
     ]);
     for (const uid of uids) this.#queue.add(uid);
+    this.#sweep.look();
+  }
+
+  /** Until the engine has told what it holds, and while it holds a pod that nobody describes, any volume may be in use. */
+  #hasUnknownPods(): boolean {
+    if (!this.#observer.ready) return true;
+    const pods = this.#desired?.pods;
+    const undescribed = this.#observer.all().some((view) => pods?.has(view.podUid) !== true);
+    return undescribed || [...this.#workers.keys()].some((uid) => pods?.has(uid) !== true);
   }
 
   #engineUp(): void {

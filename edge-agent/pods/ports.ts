@@ -104,12 +104,14 @@ export interface DesiredState {
   readonly node: NodeItem | undefined;
 }
 
-/** Where reports go. Both are called synchronously and must not throw. */
+/** Where reports go. All are called synchronously and must not throw. */
 export interface PodSinks {
   /** The newest state of a pod; called only when it differs from the last one. */
   readonly onStatus: (report: PodReport) => void;
   /** Something for people; a repetition has the same `id` and a higher `count`. */
   readonly onEvent: (event: EventReport) => void;
+  /** `PodManager.removedVolumes` changed. */
+  readonly onVolumes?: () => void;
   /** A pull ended, a container went, or the engine is back: its images may be others. */
   readonly onImagesTouched?: () => void;
 }

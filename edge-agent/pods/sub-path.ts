@@ -1,4 +1,4 @@
-import { lstat, mkdir, realpath } from 'node:fs/promises';
+import { chmod, lstat, mkdir, realpath, stat } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { isInside } from '../decide/volume-files.ts';
 import { isMissing } from './pod-files.ts';
@@ -19,11 +19,18 @@ export async function subPath(
   } catch (error) {
     if (!isMissing(error) || source.managed) throw error;
     await assertInside(volume, root, await deepestExisting(dirname(path)), sub);
-    await mkdir(path, { recursive: true, mode: 0o750 });
+    const first = await mkdir(path, { recursive: true });
+    if (first !== undefined) await likeRoot(root, first, path);
   }
   const real = await realpath(path);
   await assertInside(volume, root, real, sub);
   return real;
+}
+
+/** New directories let in whom the volume lets in; the group comes with the volume's set-group-id bit. */
+async function likeRoot(root: string, first: string, last: string): Promise<void> {
+  const { mode } = await stat(root);
+  for (let path = last; path.length >= first.length; path = dirname(path)) await chmod(path, mode & 0o7777);
 }
 
 async function deepestExisting(path: string): Promise<string> {

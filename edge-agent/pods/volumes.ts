@@ -2,12 +2,13 @@ import { chmod, mkdir, realpath, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Container, Volume } from '../../protocol/kinds/pod.ts';
 import { bytesOf } from '../../protocol/quantity.ts';
-import type { DesiredPod } from '../../protocol/wire/messages.ts';
+import type { ClaimedVolume, DesiredPod } from '../../protocol/wire/messages.ts';
 import type { DeviceMount, Mount } from '../decide/container-spec.ts';
 import { type ConfigSource, expand } from '../decide/env.ts';
 import type { NodeContext } from '../decide/field-ref.ts';
 import { volumeContent } from '../decide/volume-files.ts';
 import { writeVolume } from './atomic-writer.ts';
+import { ClaimFolders } from './claim-folders.ts';
 import { giveGroup } from './fs-group.ts';
 import { prepareHostPath } from './host-path.ts';
 import { type PodPaths, podPaths, removeFiles } from './pod-files.ts';
@@ -21,6 +22,7 @@ export interface VolumeSource {
   readonly isDevice: boolean;
   /** Written by the agent: containers only read it. */
   readonly managed: boolean;
+  readonly readOnly?: boolean;
 }
 
 /** What a container gets of its pod's volumes. */
@@ -31,10 +33,13 @@ export interface ContainerVolumes {
 
 /** Volumes of the pods of one node. Written volumes change in one step, as containers see them. */
 export class Volumes {
+  /** Folders of the volumes that claims stand for. */
+  readonly claims: ClaimFolders;
   readonly #dataDir: string;
   readonly #runDir: string;
 
   constructor(dataDir: string, runDir: string) {
+    this.claims = new ClaimFolders(dataDir);
     this.#dataDir = dataDir;
     this.#runDir = runDir;
   }
@@ -84,7 +89,7 @@ export class Volumes {
       mounts.push({
         source: path,
         target: wanted.mountPath,
-        readOnly: wanted.readOnly === true || source.managed,
+        readOnly: wanted.readOnly === true || source.managed || source.readOnly === true,
         ...propagation(wanted.mountPropagation),
       });
     }
@@ -104,10 +109,17 @@ export class Volumes {
       if (fsGroup !== undefined) await giveGroup(path, fsGroup);
       return;
     }
+    if (volume.persistentVolumeClaim !== undefined) return this.#prepareClaim(pod, volume, fsGroup);
     const content = volumeContent(pod, volume, config, node);
     if (content === undefined) throw new VolumeError(volume.name, 'this kind of volume is not supported');
     if (!content.ok) throw new VolumeError(volume.name, content.message);
     await writeVolume(this.#path(uid, volume), content.value.files, fsGroup);
+  }
+
+  async #prepareClaim(pod: DesiredPod, volume: Volume, fsGroup: number | undefined): Promise<void> {
+    const { volume: name, path, type = '' } = claimed(pod, volume);
+    if (path !== undefined) return prepareHostPath(volume.name, { path, type });
+    await this.claims.make(name, fsGroup);
   }
 
   /** Secrets, everything projected with one, and memory volumes live in memory; the rest on the disk. */
@@ -121,6 +133,10 @@ export class Volumes {
   }
 
   async #source(pod: DesiredPod, volume: Volume): Promise<VolumeSource> {
+    if (volume.persistentVolumeClaim !== undefined) {
+      const { volume: name, path = this.claims.path(name), readOnly = false } = claimed(pod, volume);
+      return { path, isDevice: false, managed: false, readOnly };
+    }
     if (volume.hostPath === undefined) {
       const path = this.#path(pod.metadata.uid, volume);
       return { path, isDevice: false, managed: volume.emptyDir === undefined };
@@ -129,6 +145,17 @@ export class Volumes {
     const info = await stat(path);
     return { path, isDevice: info.isCharacterDevice() || info.isBlockDevice(), managed: false };
   }
+}
+
+/** What the claim of a volume stands for here; the hub says so once claim and volume are bound. */
+function claimed(pod: DesiredPod, volume: Volume): ClaimedVolume {
+  const found = pod.claims?.[volume.name];
+  if (found !== undefined) return found;
+  const claim = volume.persistentVolumeClaim?.claimName ?? '';
+  throw new VolumeError(
+    volume.name,
+    `persistentvolumeclaim "${claim}" is not bound to a volume of this node`,
+  );
 }
 
 function propagation(mode: string | undefined): Pick<Mount, 'propagation'> {

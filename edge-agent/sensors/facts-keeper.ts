@@ -23,6 +23,9 @@ export interface FactsKeeperOptions {
   nodeName(): string;
   profile(): Profile;
   engine(): { readonly isReady: boolean; readonly version: string };
+  /** Volumes the hub asked to remove that are gone. */
+  removedVolumes(): readonly string[];
+  readonly dataDir: string;
   /** RFC 3339 time of now, for transitions of conditions. */
   nowTime(): string;
   /** Monotonic ms. */
@@ -94,7 +97,8 @@ export class FactsKeeper {
     const profile = o.profile();
     const engine = o.engine();
     const images = o.images();
-    return collectFacts(o.files, {
+    const removedVolumes = o.removedVolumes();
+    const facts = collectFacts(o.files, {
       nodeName: o.nodeName(),
       profile,
       agentVersion: o.agentVersion,
@@ -115,5 +119,6 @@ export class FactsKeeper {
       devices: o.devices(),
       ...(images === undefined ? {} : { images }),
     });
+    return { ...facts, dataDir: o.dataDir, ...(removedVolumes.length > 0 ? { removedVolumes } : {}) };
   }
 }

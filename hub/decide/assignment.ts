@@ -18,6 +18,10 @@ export interface AssignmentSources {
   readonly configMap: (namespace: string, name: string) => ConfigMap | undefined;
   readonly secret: (namespace: string, name: string) => Secret | undefined;
   readonly clusterCidr: string | undefined;
+  /** What the claims of a pod stand for; undefined for a pod without claims. */
+  readonly claims: (pod: Pod) => DesiredPod['claims'];
+  /** Names of the volumes whose data the node is told to remove. */
+  readonly removeVolumes: (node: string) => readonly string[];
   /** Makes the item of an object; the caller may remember the result per (frozen) object. */
   readonly itemOf: typeof itemOf;
 }
@@ -33,9 +37,9 @@ export function assignment(
 ): Map<ItemKey, Item> {
   const items = new Map<ItemKey, Item>();
   const put = (item: Item): void => void items.set(item.key, item);
-  if (node !== undefined) put(nodeItem(node, sources.clusterCidr));
+  if (node !== undefined) put(nodeItem(node, sources.clusterCidr, sources.removeVolumes(node.metadata.name)));
   for (const pod of pods) {
-    put(sources.itemOf(pod));
+    put(sources.itemOf(pod, sources.claims(pod)));
     const namespace = pod.metadata.namespace ?? '';
     const references = podReferences(pod.spec);
     for (const name of references.configMaps) {
@@ -50,13 +54,10 @@ export function assignment(
   return items;
 }
 
-/** The item of one object, with the revision its content gives it. */
-export function itemOf(object: Pod | ConfigMap | Secret): Item {
-  const { name, namespace = '', uid } = object.metadata;
-  if (object.kind === 'Pod') {
-    const body = desiredPod(object);
-    return { key: `pod/${uid}`, rev: contentHash(body), kind: 'pod', body };
-  }
+/** The item of one object, with the revision its content gives it; `claims` is what the claims of a pod stand for. */
+export function itemOf(object: Pod | ConfigMap | Secret, claims?: DesiredPod['claims']): Item {
+  const { name, namespace = '' } = object.metadata;
+  if (object.kind === 'Pod') return podItem(object, claims);
   const metadata = dataMetadata(object);
   if (object.kind === 'ConfigMap') {
     const { data, binaryData } = object;
@@ -66,6 +67,12 @@ export function itemOf(object: Pod | ConfigMap | Secret): Item {
   const { data, type } = object;
   const body = { metadata, ...(data && { data }), ...(type !== undefined && { type }) };
   return { key: `secret/${namespace}/${name}`, rev: contentHash(body), kind: 'secret', body };
+}
+
+/** The item of a pod, with what its claims stand for. */
+function podItem(pod: Pod, claims?: DesiredPod['claims']): Item {
+  const body = { ...desiredPod(pod), ...(claims && { claims }) };
+  return { key: `pod/${pod.metadata.uid}`, rev: contentHash(body), kind: 'pod', body };
 }
 
 /** Only what the device needs: resourceVersion and managers would change the revision without changing the content. */
@@ -91,7 +98,7 @@ function desiredPod(pod: Pod): DesiredPod {
   };
 }
 
-function nodeItem(node: Node, clusterCidr: string | undefined): Item {
+function nodeItem(node: Node, clusterCidr: string | undefined, removeVolumes: readonly string[]): Item {
   const settings: Record<string, number> = {};
   for (const [key, value] of Object.entries(node.metadata.annotations ?? {})) {
     if (key.startsWith(SETTING_PREFIX) && /^\d{1,12}$/.test(value)) {
@@ -102,6 +109,7 @@ function nodeItem(node: Node, clusterCidr: string | undefined): Item {
     ...(node.spec.podCIDR !== undefined && { podCIDR: node.spec.podCIDR }),
     ...(clusterCidr !== undefined && { clusterCIDR: clusterCidr }),
     ...(Object.keys(settings).length > 0 && { settings }),
+    ...(removeVolumes.length > 0 && { removeVolumes }),
   };
   return { key: 'node', rev: contentHash(body), kind: 'node', body };
 }

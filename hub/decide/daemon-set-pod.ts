@@ -12,7 +12,6 @@ import {
 } from '../../protocol/taints.ts';
 import { CONTROLLER_REVISION_HASH } from './controller-revisions.ts';
 import { matchesNode } from './filters/node-match.ts';
-import { podToPlace } from './pod-to-place.ts';
 
 const TAINT_NETWORK_UNAVAILABLE = 'node.kubernetes.io/network-unavailable';
 
@@ -74,11 +73,10 @@ export function targetNode({ spec: { nodeName, affinity } }: Pod): string | unde
 export function nodeJudge(set: DaemonSet): (node: Node) => NodeVerdict {
   const { spec } = set.spec.template;
   const tolerations = daemonTolerations(spec);
-  const blank = { name: '', uid: '', resourceVersion: '', creationTimestamp: '' };
-  const pod = podToPlace({ apiVersion: 'v1', kind: 'Pod', metadata: blank, spec });
+  const wanted = { nodeSelector: spec.nodeSelector, nodeAffinity: spec.affinity?.nodeAffinity };
   return ({ metadata: { name, labels = {} }, spec: { taints } }) => {
     if (spec.nodeName !== undefined && spec.nodeName !== '' && spec.nodeName !== name) return 'leave';
-    if (!matchesNode(pod, { name, labels })) return 'leave';
+    if (!matchesNode(wanted, { name, labels })) return 'leave';
     if (untolerated(taints, tolerations, ['NoExecute']).length > 0) return 'leave';
     return untolerated(taints, tolerations, ['NoSchedule']).length > 0 ? 'keep' : 'run';
   };

@@ -4,6 +4,7 @@ import { formatBytes, formatCpu } from '../../protocol/quantity.ts';
 import { qualifiedNameErrors } from '../../protocol/validate/names.ts';
 import type { ImageFact, NodeFacts } from '../../protocol/wire/messages.ts';
 import type { Moment } from './moment.ts';
+import { DATA_DIR } from './volumes/provision.ts';
 
 /** Where a restarted hub finds how long the device may be silent before it has heard it again. */
 export const LEASE_MS = 'coxswain.dev/lease-ms';
@@ -33,6 +34,7 @@ export function nodeAnnotations(facts: NodeFacts): Record<string, string | undef
   return {
     [LEASE_MS]: String(facts.leaseMs),
     [MEMORY_LIMITS]: limitless ? 'not-enforced' : undefined,
+    ...(facts.dataDir === undefined ? {} : { [DATA_DIR]: facts.dataDir }),
     ...(facts.images === undefined ? {} : { [IMAGE_PLATFORMS]: foreignImages(facts.images) }),
   };
 }

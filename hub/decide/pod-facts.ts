@@ -32,9 +32,10 @@ export function readySinceMs(pod: Pod): number | undefined {
  * Device times are compared to the hub's clock here, as Kubernetes does; a device ahead of it only waits longer.
  */
 export function availableAtMs(pod: Pod, minReadySeconds: number): number | undefined {
+  // Nearly always: reading a date for each of thousands of pods would be most of what a controller does.
+  if (minReadySeconds <= 0) return isReady(pod) ? 0 : undefined;
   const since = readySinceMs(pod);
-  if (since === undefined) return undefined;
-  return minReadySeconds <= 0 ? 0 : since + minReadySeconds * 1000;
+  return since === undefined ? undefined : since + minReadySeconds * 1000;
 }
 
 /** True when the pod is ready for at least `minReadySeconds`. */

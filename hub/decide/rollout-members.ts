@@ -26,6 +26,7 @@ export function nextAvailableMs(
   minReadySeconds: number,
   nowMs: number,
 ): number | undefined {
+  if (minReadySeconds <= 0) return undefined;
   const waits = pods
     .filter(isActive)
     .map((pod) => (availableAtMs(pod, minReadySeconds) ?? nowMs) - nowMs)

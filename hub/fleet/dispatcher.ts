@@ -1,11 +1,16 @@
 import type { KeyedQueue } from '../../kit/keyed-queue.ts';
+import { jsonEqual } from '../../protocol/json.ts';
 import type { ConfigMap, Secret } from '../../protocol/kinds/core.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { Pod, PodSpec } from '../../protocol/kinds/pod.ts';
-import { type Item, MAX_PACKET_BYTES } from '../../protocol/wire/messages.ts';
+import type { PersistentVolume, PersistentVolumeClaim } from '../../protocol/kinds/storage.ts';
+import { type DesiredPod, type Item, MAX_PACKET_BYTES } from '../../protocol/wire/messages.ts';
 import type { Change } from '../cluster.ts';
 import { assignment, itemOf, type PodReferences, podReferences } from '../decide/assignment.ts';
 import { indexOf, planDesired } from '../decide/desired-delta.ts';
+import { claimedVolumes, isBound, usesClaim } from '../decide/volumes/pod-volumes.ts';
+import { removalsByNode } from '../decide/volumes/volume-step.ts';
+import { nodeOfVolume } from '../decide/volumes/words.ts';
 import { type LoopDeps, loopQueue } from '../loop.ts';
 import type { DeviceLink } from './device-link.ts';
 import { generationFloor } from './refusals.ts';
@@ -34,7 +39,11 @@ export class Dispatcher {
   readonly #queue: KeyedQueue;
   /** Objects of the view are frozen: their items never change. */
   readonly #items = new WeakMap<object, Item>();
+  /** Items of pods with claims, as they were resolved last. */
+  readonly #claiming = new WeakMap<object, Item>();
   readonly #references = new WeakMap<PodSpec, PodReferences>();
+  /** Forgotten with every change of a volume. */
+  #removals: ReadonlyMap<string, readonly string[]> | undefined;
 
   constructor(deps: LoopDeps, link: DeviceLink, sessions: Sessions, identity: FleetIdentity) {
     this.#deps = deps;
@@ -68,6 +77,12 @@ export class Dispatcher {
       case 'Secret':
         this.#onReferenced(change as Change<Secret>, (r) => r.secrets);
         return;
+      case 'PersistentVolumeClaim':
+        this.#onClaim(change as Change<PersistentVolumeClaim>);
+        return;
+      case 'PersistentVolume':
+        this.#onVolume(change as Change<PersistentVolume>);
+        return;
     }
   }
 
@@ -99,6 +114,33 @@ export class Dispatcher {
     }
   }
 
+  /** Devices care which volume a claim has, and nothing else of it. */
+  #onClaim({ object, previous }: Change<PersistentVolumeClaim>): void {
+    if (previous === undefined || isBound(object) === isBound(previous)) return;
+    this.#triggerUsers(object);
+  }
+
+  #triggerUsers({ metadata: { namespace, name } }: PersistentVolumeClaim): void {
+    for (const { spec } of this.#deps.view.list('Pod', namespace)) {
+      if (spec.nodeName !== undefined && usesClaim(spec, name)) this.#queue.add(spec.nodeName);
+    }
+  }
+
+  #removalsOf(node: string): readonly string[] {
+    this.#removals ??= removalsByNode(this.#deps.view.list('PersistentVolume'));
+    return this.#removals.get(node) ?? [];
+  }
+
+  #onVolume({ object: volume, previous, type }: Change<PersistentVolume>): void {
+    this.#removals = undefined;
+    const node = nodeOfVolume(volume);
+    if (node !== undefined) this.#queue.add(node);
+    const { namespace = '', name = '', uid } = volume.spec.claimRef ?? {};
+    if (type === 'modified' && previous?.spec.claimRef?.uid === uid) return;
+    const claim = this.#deps.view.get('PersistentVolumeClaim', namespace, name);
+    if (claim !== undefined) this.#triggerUsers(claim);
+  }
+
   async #dispatch(name: string): Promise<void> {
     const { view, log } = this.#deps;
     const session = this.#sessions.get(name);
@@ -109,8 +151,14 @@ export class Dispatcher {
     const wanted = assignment(node, view.podsOnNode(name), {
       configMap: (ns, n) => view.get('ConfigMap', ns, n),
       secret: (ns, n) => view.get('Secret', ns, n),
+      claims: (pod) =>
+        claimedVolumes(pod, {
+          claim: (ns, n) => view.get('PersistentVolumeClaim', ns, n),
+          volume: (n) => view.get('PersistentVolume', '', n),
+        }),
+      removeVolumes: (of) => this.#removalsOf(of),
       clusterCidr: this.#identity.clusterCidr,
-      itemOf: (object) => this.#item(object),
+      itemOf: (object, claims) => this.#itemWith(object, claims),
     });
     const before = session.held;
     const full = session.needsFull;
@@ -140,6 +188,15 @@ export class Dispatcher {
     if (known !== undefined) return known;
     const item = itemOf(object);
     this.#items.set(object, item);
+    return item;
+  }
+
+  #itemWith(object: Pod | ConfigMap | Secret, claims: DesiredPod['claims']): Item {
+    if (claims === undefined) return this.#item(object);
+    const known = this.#claiming.get(object);
+    if (known?.kind === 'pod' && jsonEqual(known.body.claims, claims)) return known;
+    const item = itemOf(object, claims);
+    this.#claiming.set(object, item);
     return item;
   }
 

@@ -26,12 +26,18 @@ export interface TelemetrySink {
   forgetPod(node: string, uid: string): void;
 }
 
+/** Hears which of the volumes that a device was told to remove it holds nothing of any more. */
+export interface VolumeSink {
+  removed(node: string, volumes: readonly string[]): void;
+}
+
 /** What the fleet is built from beside the usual. */
 export interface FleetDeps extends LoopDeps {
   readonly link: DeviceLink;
   readonly liveness: Liveness;
   readonly telemetry: TelemetrySink;
   readonly deviceEvents: DeviceEventSink;
+  readonly volumes?: VolumeSink;
   readonly identity: FleetIdentity;
   /** The hub's own name in the welcome, for people who read logs of devices. */
   readonly hubName: string;
@@ -168,6 +174,7 @@ export class Fleet implements Loop {
         session.heartbeatMs = report.facts.heartbeatMs;
         session.leaseMs = report.facts.leaseMs;
         this.#registrar.put(node, report.facts);
+        if (!session.refused) this.#deps.volumes?.removed(node, report.facts.removedVolumes ?? []);
         break;
       case 'sync':
         session.held = { gen: report.gen, index: new Map(Object.entries(report.have)) };
@@ -220,6 +227,8 @@ export class Fleet implements Loop {
     if (refuses) this.#send(node, { ...NOTHING_YET, cluster: clusterId });
     // A known node need not wait for its object to be brought up to date.
     if (object?.spec.podCIDR !== undefined) this.#dispatcher.trigger(node);
+    // A device that follows another hub's word has removed nothing on ours.
+    if (!refuses) this.#deps.volumes?.removed(node, hello.facts.removedVolumes ?? []);
     this.#registrar.put(node, hello.facts, isStrange ? strangerAnnotations(hello) : {});
   }
 

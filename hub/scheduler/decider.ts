@@ -160,10 +160,11 @@ export class Decider {
     this.#p.writes.run(this.#p.writes.tellUnschedulable(pod, summary, text));
   }
 
+  /** What its own claims say of a pod holds for no other: it waits in a class of its own. */
   #parkForVolumes(pod: Pod, waiting: Waiting, wanted: PodToPlace, why: string): void {
     const text = `0/${this.#p.state.nodes.count} nodes are available: ${why}.`;
-    const verdict = { version: '', blockers: new Set(['volume'] as const), summary: text, text };
-    this.#settle(pod, waiting, wanted, verdict);
+    this.#p.queue.park(waiting, `volumes of ${wanted.uid}`, wanted, new Set(['volume'] as const));
+    this.#p.writes.run(this.#p.writes.tellUnschedulable(pod, text, text));
   }
 
   #makeRoom(pod: Pod, wanted: PodToPlace, node: string, victims: readonly Pod[]): void {

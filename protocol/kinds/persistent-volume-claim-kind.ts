@@ -10,6 +10,8 @@ import type { FieldError } from './kind.ts';
 import type { Loose } from './loose.ts';
 import type { PersistentVolumeClaim } from './storage.ts';
 
+const NO_RESIZE =
+  'only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize';
 const MODES = ['Block', 'Filesystem'];
 
 /** Defaults of a claim, also of one in a StatefulSet's template. Changes its argument; never throws. */
@@ -32,7 +34,7 @@ function validate({ spec = {} }: Loose<PersistentVolumeClaim>): FieldError[] {
   ];
 }
 
-/** Only growth, and binding to a volume once, may change a claim. */
+/** Only binding to a volume once may change a claim: no class of the hub can make a volume larger. */
 function validateUpdate(
   next: Loose<PersistentVolumeClaim>,
   previous: Loose<PersistentVolumeClaim>,
@@ -58,6 +60,7 @@ function validateUpdate(
     ...unless(amount(after) >= amount(before), () =>
       forbidden('spec.resources.requests.storage', 'field can not be less than previous value'),
     ),
+    ...unless(amount(after) <= amount(before), () => forbidden('spec.resources.requests.storage', NO_RESIZE)),
   ];
 }
 

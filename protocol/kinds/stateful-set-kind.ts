@@ -2,8 +2,15 @@ import { defaultTemplate } from '../defaults/workloads.ts';
 import { jsonEqual } from '../json.ts';
 import { ageColumn, nameColumn, text } from '../print/cells.ts';
 import { imageColumns } from '../print/workload-columns.ts';
-import { forbidden, invalidValue, notSupported, required, unless } from '../validate/field-errors.ts';
-import { nonNegative } from '../validate/numbers.ts';
+import {
+  forbidden,
+  invalidShown,
+  invalidValue,
+  notSupported,
+  required,
+  unless,
+} from '../validate/field-errors.ts';
+import { countOrPercent, nonNegative, shownIntOrString } from '../validate/numbers.ts';
 import { selectorErrors, validateOwnedTemplate, validateReplicaCounts } from '../validate/workloads.ts';
 import { defineKind } from './define-kind.ts';
 import type { FieldError } from './kind.ts';
@@ -43,10 +50,44 @@ function strategyErrors(strategy: Loose<StatefulSetSpec['updateStrategy']>): Fie
         ),
       );
     case 'RollingUpdate':
-      return nonNegative(`${path}.rollingUpdate.partition`, strategy.rollingUpdate?.partition);
+      return [
+        ...nonNegative(`${path}.rollingUpdate.partition`, strategy.rollingUpdate?.partition),
+        ...maxUnavailableErrors(
+          strategy.rollingUpdate?.maxUnavailable,
+          `${path}.rollingUpdate.maxUnavailable`,
+        ),
+      ];
     default:
       return [invalidValue(path, strategy, "must be 'RollingUpdate' or 'OnDelete'")];
   }
+}
+
+function maxUnavailableErrors(value: number | string | undefined, path: string): FieldError[] {
+  if (value === undefined) return [];
+  const errors = countOrPercent(path, value);
+  if (errors.length > 0) return errors;
+  const percent = typeof value === 'string' ? Number.parseInt(value, 10) : undefined;
+  return [
+    ...unless(value !== 0 && percent !== 0, () => invalidShown(path, shownIntOrString(value), 'cannot be 0')),
+    ...unless(percent === undefined || percent <= 100, () =>
+      invalidShown(path, shownIntOrString(value), 'must not be greater than 100%'),
+    ),
+  ];
+}
+
+/** The template as its pods will be: containers may mount what only the claim templates name. */
+function templateWithClaims({
+  template,
+  volumeClaimTemplates = [],
+}: Loose<StatefulSetSpec>): Loose<StatefulSetSpec>['template'] {
+  if (template?.spec === undefined || volumeClaimTemplates.length === 0) return template;
+  const volumes = template.spec.volumes ?? [];
+  const claims = volumeClaimTemplates.flatMap(({ metadata: { name } = {} }) =>
+    name === undefined || volumes.some((volume) => volume.name === name)
+      ? []
+      : [{ name, persistentVolumeClaim: { claimName: name } }],
+  );
+  return { ...template, spec: { ...template.spec, volumes: [...volumes, ...claims] } };
 }
 
 const RETENTION = ['Delete', 'Retain'];
@@ -72,7 +113,7 @@ function validate(set: Loose<StatefulSet>): FieldError[] {
     ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
     ...nonNegative('spec.ordinals.start', spec.ordinals?.start),
     ...selectorErrors(spec.selector, 'spec.selector', 'statefulset'),
-    ...validateOwnedTemplate(spec.template, spec.selector, 'spec.template', 'StatefulSet'),
+    ...validateOwnedTemplate(templateWithClaims(spec), spec.selector, 'spec.template', 'StatefulSet'),
   ];
 }
 

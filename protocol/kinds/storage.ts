@@ -48,4 +48,5 @@ export interface StorageClass extends KubeObject {
   mountOptions?: string[];
   allowVolumeExpansion?: boolean;
   volumeBindingMode?: 'Immediate' | 'WaitForFirstConsumer';
+  allowedTopologies?: { matchLabelExpressions?: { key: string; values: string[] }[] }[];
 }

@@ -58,7 +58,14 @@ const meta = object({
   deletionGracePeriodSeconds: optional(int),
 });
 const container = object({ name: nonEmpty, image: text });
+const claimed = object({
+  volume: nonEmpty,
+  path: optional(nonEmpty),
+  type: optional(text),
+  readOnly: optional(bool),
+});
 const podBody = object({
+  claims: optional(recordOf(claimed)),
   metadata: object({ name: nonEmpty, uid: nonEmpty, namespace: nonEmpty }),
   spec: object({ containers: arrayOf(container), initContainers: optional(arrayOf(container)) }),
 });
@@ -71,6 +78,7 @@ const nodeBody = object({
   podCIDR: optional(text),
   clusterCIDR: optional(text),
   settings: optional(recordOf(int)),
+  removeVolumes: optional(arrayOf(nonEmpty)),
 });
 
 const ITEM_BODIES: Record<Item['kind'], Check> = {
@@ -132,6 +140,8 @@ const FACTS: Record<keyof NodeFacts, Check> = {
   addresses: arrayOf(object({ type: nonEmpty, address: nonEmpty })),
   system: systemInfo,
   conditions: arrayOf(condition),
+  dataDir: optional(text),
+  removedVolumes: optional(arrayOf(nonEmpty)),
   devices: optional(recordOf(int)),
   images: optional(arrayOf(imageFact)),
 };

@@ -21,8 +21,23 @@ export type ItemKey = string;
 /** Names the content of an item: a short hash, equal only for equal content. */
 export type ItemRevision = string;
 
-/** Pod as the device needs it: metadata (uid, name, namespace, labels, annotations, deletion), spec; no status. */
+/** What a claim of a pod stands for on the device. */
+export interface ClaimedVolume {
+  /** Name of the PersistentVolume. */
+  readonly volume: string;
+  /** Where the data is; absent: the agent's own folder for this volume. */
+  readonly path?: string;
+  /** What the path must be, as in hostPath volumes. */
+  readonly type?: string;
+  readonly readOnly?: boolean;
+}
+
+/**
+ * Pod as the device needs it: metadata (uid, name, namespace, labels, annotations, deletion), spec; no status. `claims` has what its
+ * claims stand for, by the name of the pod's volume; one that is missing is not bound yet.
+ */
 export type DesiredPod = Pick<Pod, 'spec'> & {
+  claims?: Readonly<Record<string, ClaimedVolume>>;
   metadata: Pick<
     Pod['metadata'],
     | 'name'
@@ -42,6 +57,8 @@ export interface NodeItem {
   readonly clusterCIDR?: string;
   /** Overrides of the device profile by key, for example `heartbeatMs`. */
   readonly settings?: Record<string, number>;
+  /** Volumes whose folders the device removes: the hub's only way to have data deleted. */
+  readonly removeVolumes?: readonly string[];
 }
 
 /** One item of the desired state with its content. */
@@ -150,6 +167,10 @@ export interface NodeFacts {
   readonly system: NodeSystemInfo;
   /** Conditions the device alone can judge: MemoryPressure, DiskPressure, EngineReady, MemoryCgroup ... */
   readonly conditions: readonly Condition[];
+  /** Where the agent keeps its files. */
+  readonly dataDir?: string;
+  /** Of the volumes it was told to remove, those of which nothing is left on the disk. */
+  readonly removedVolumes?: readonly string[];
   /** Device resources by name and how many of each are plugged in; 0 for those that are configured and absent. */
   readonly devices?: Readonly<Record<string, number>>;
   /** The largest images on the device; absent: as told before on this connection, or not known. */

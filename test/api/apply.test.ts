@@ -324,7 +324,8 @@ spec(
           const read = ['get', '-n', namespace, '-f', path, '-o', 'json', '--show-managed-fields'];
           const before = await kubectl(...read);
           const said = await kubectl(...apply);
-          assert.not.match(said, 'configured');
+          // kubectl compares claim templates as one value and finds their defaults new each time; that it changes nothing is seen below.
+          assert.not.match(said.replaceAll(/^statefulset.* configured$/gm, ''), 'configured');
           assert.is(await kubectl(...read), before);
         }
       });

@@ -13,11 +13,14 @@ import { GarbageController } from '../../hub/controllers/garbage.ts';
 import { JobController } from '../../hub/controllers/job.ts';
 import { NamespaceController } from '../../hub/controllers/namespace.ts';
 import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
+import { PersistentVolumeController } from '../../hub/controllers/persistent-volumes.ts';
 import { PriorityClassController } from '../../hub/controllers/priority-classes.ts';
 import { Rebalancer } from '../../hub/controllers/rebalancer.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
 import { ResourceQuotaController } from '../../hub/controllers/resource-quota.ts';
 import { ScaleTargets } from '../../hub/controllers/scale-targets.ts';
+import { StatefulSetController } from '../../hub/controllers/stateful-set.ts';
+import { VolumeBinder } from '../../hub/controllers/volume-binder.ts';
 import { ADMIT_DEFAULTS } from '../../hub/decide/admit-pod.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
@@ -69,8 +72,10 @@ export class HubWorld {
     const deps: LoopDeps = { view: store, client: store, clock, log, events: this.events };
     this.telemetry = new TelemetryView(clock);
     this.liveness = new Liveness({ clock });
+    const volumes = new PersistentVolumeController(deps);
     this.fleet = new Fleet({
       ...deps,
+      volumes,
       link: this.link,
       liveness: this.liveness,
       telemetry: this.telemetry,
@@ -82,12 +87,13 @@ export class HubWorld {
     const custom = new CustomResources(deps, store, kinds);
     const scales = new ScaleTargets(deps, () => [...kinds, ...custom.served()]);
     const live = liveSource(this.telemetry);
-    const placing = new Scheduler(deps, live, scheduler);
+    const placing = new Scheduler(deps, live, { volumes: new VolumeBinder(deps), ...scheduler });
     this.#loops = [
       custom,
       this.fleet,
       new NamespaceController(deps, 'CA', () => custom.stored()),
       new DeploymentController(deps),
+      new StatefulSetController(deps),
       new DaemonSetController(deps),
       new DisruptionController(deps, scales),
       new Autoscaler(deps, scales, usageSource(this.telemetry)),
@@ -98,6 +104,7 @@ export class HubWorld {
       new ResourceQuotaController(deps, () => [...kinds, ...custom.stored()]),
       new NodeLifecycleController(deps, this.liveness),
       new GarbageController(deps, { customKinds: () => custom.stored() }),
+      volumes,
       placing,
       new Rebalancer(deps, { live, useOf: podUse(this.telemetry), preview: placing.preview }),
     ];

@@ -18,16 +18,33 @@ export function whyPending(world: HubWorld, name: string): string {
 }
 
 /** Creates a pod of one container with the label `app`, its own name unless told. */
-export function createPod(
+export async function createPod(
   world: HubWorld,
   name: string,
   spec: Partial<Pod['spec']> = {},
   labels: Record<string, string> = { app: name },
 ): Promise<Pod> {
+  const priorityClassName = await priorityClass(world, spec);
   return world.store.create('Pod', {
     metadata: { name, namespace: 'default', labels },
-    spec: { containers: [{ name: 'c', image: 'i' }], ...spec },
+    spec: {
+      containers: [{ name: 'c', image: 'i' }],
+      ...spec,
+      ...(priorityClassName === undefined ? {} : { priorityClassName }),
+    },
   });
+}
+
+/** Admission gives a pod the priority of its class and no other: makes the class that says what the spec says. */
+async function priorityClass(
+  { store }: HubWorld,
+  { priority = 0, preemptionPolicy = 'PreemptLowerPriority' }: Partial<Pod['spec']>,
+): Promise<string | undefined> {
+  if (priority === 0) return undefined;
+  const name = `${preemptionPolicy}-${priority}`.toLowerCase();
+  if (store.get('PriorityClass', '', name) === undefined)
+    await store.create('PriorityClass', { metadata: { name }, value: priority, preemptionPolicy });
+  return name;
 }
 
 /** A spec that asks for so much memory. */

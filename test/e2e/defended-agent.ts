@@ -89,6 +89,8 @@ const facts = new FactsKeeper({
   nodeName: () => 'worker-1',
   profile: () => profile,
   engine: () => ({ isReady: manager.engineReady, version: '' }),
+  removedVolumes: () => [],
+  dataDir,
   nowTime: () => toTime(systemClock.nowMs()),
   nowMs: () => systemClock.monotonicMs(),
   devices: () => deviceCounts(deviceNames, devices.units),

@@ -70,6 +70,9 @@ export class MemoryDevice {
   readonly name: string;
   readonly held = new Map<string, Item>();
   readonly running = new Map<string, PodStatus>();
+  /** Volumes with a folder on the device. */
+  readonly volumes = new Set<string>();
+  #removed: readonly string[] = [];
   /** Containers started since the beginning, to see that nothing churns. */
   starts = 0;
   cluster = '';
@@ -161,7 +164,7 @@ export class MemoryDevice {
       cluster: this.cluster,
       gen: this.gen,
       have,
-      facts: this.#facts,
+      facts: { ...this.#facts, removedVolumes: this.#removed },
     });
   }
 
@@ -170,7 +173,11 @@ export class MemoryDevice {
   }
 
   facts(facts: Partial<NodeFacts>): void {
-    this.say({ t: 'facts', ...this.head(), facts: { ...this.#facts, ...facts } });
+    this.say({
+      t: 'facts',
+      ...this.head(),
+      facts: { ...this.#facts, removedVolumes: this.#removed, ...facts },
+    });
   }
 
   receive(message: Control): void {
@@ -234,6 +241,16 @@ export class MemoryDevice {
     this.gen = message.gen;
     this.cluster = message.cluster;
     this.#act(before);
+    this.#removeVolumes();
+  }
+
+  #removeVolumes(): void {
+    const node = this.held.get('node');
+    const asked = node?.kind === 'node' ? (node.body.removeVolumes ?? []) : [];
+    for (const volume of asked) this.volumes.delete(volume);
+    if (asked.join() === this.#removed.join()) return;
+    this.#removed = asked;
+    this.facts({});
   }
 
   #refusal({ cluster, base, gen }: DesiredMessage): 'OtherCluster' | 'OlderGeneration' | undefined {
@@ -290,6 +307,7 @@ export class MemoryDevice {
     }
     if (this.running.has(uid)) return;
     this.starts += 1;
+    for (const { volume } of Object.values(pod.claims ?? {})) this.volumes.add(volume);
     const time = new Date(this.#clock.nowMs()).toISOString();
     this.running.set(uid, {
       phase: 'Running',

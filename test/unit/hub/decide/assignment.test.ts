@@ -64,6 +64,8 @@ spec('assignment', (it) => {
       configMap: (_ns, name) => (name === 'c-env' ? configMap(name) : undefined),
       secret: (_ns, name) => secret(name),
       clusterCidr: '10.42.0.0/16',
+      claims: ({ metadata }) => (metadata.name === 'gone' ? { data: { volume: 'pv-1' } } : undefined),
+      removeVolumes: (of) => [`old-${of}`],
       itemOf,
     });
     assert.equal([...items.keys()].sort(), [
@@ -77,7 +79,11 @@ spec('assignment', (it) => {
       podCIDR: '10.42.3.0/24',
       clusterCIDR: '10.42.0.0/16',
       settings: { heartbeatMs: 5000 },
+      removeVolumes: ['old-n1'],
     });
+    const gone = items.get('pod/gone');
+    assert.equal(gone?.kind === 'pod' && gone.body.claims, { data: { volume: 'pv-1' } });
+    assert.is.not(gone?.rev, itemOf(pod('gone', { node: 'n1', deleting: true })).rev);
   });
 
   it('gives another revision only for other content', () => {

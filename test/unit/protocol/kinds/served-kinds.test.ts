@@ -385,16 +385,42 @@ spec('served kinds', (it) => {
     );
   });
 
-  it('a claim may grow but not shrink', () => {
+  it('a claim neither grows nor shrinks', () => {
     const claim = (size: string): KubeObject =>
       made('PersistentVolumeClaim', {
         spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: size } } },
       });
     const kind = kindOf('PersistentVolumeClaim');
-    assert.equal(kind.validateUpdate(claim('2Gi'), claim('1Gi')), []);
+    assert.equal(kind.validateUpdate(claim('1024Mi'), claim('1Gi')), []);
+    assert.equal(texts(kind.validateUpdate(claim('2Gi'), claim('1Gi'))), [
+      'spec.resources.requests.storage: Forbidden: only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize',
+    ]);
     assert.equal(texts(kind.validateUpdate(claim('1Gi'), claim('2Gi'))), [
       'spec.resources.requests.storage: Forbidden: field can not be less than previous value',
     ]);
+  });
+
+  it('containers of a stateful set may mount what only its claims name', () => {
+    const container = { name: 'a', image: 'i', volumeMounts: [{ name: 'data', mountPath: '/data' }] };
+    const template = { ...TEMPLATE, spec: { containers: [container] } };
+    const claims = { spec: { accessModes: ['ReadWriteOnce'] }, metadata: { name: 'data' } };
+    const set = (volumeClaimTemplates: object[], maxUnavailable: number | string = 1): KubeObject =>
+      made('StatefulSet', {
+        spec: {
+          selector: SELECTOR,
+          template,
+          volumeClaimTemplates,
+          updateStrategy: { rollingUpdate: { maxUnavailable } },
+        },
+      });
+    const { validate } = kindOf('StatefulSet');
+    assert.equal(validate(set([claims])), []);
+    assert.equal(texts(validate(set([]))), [
+      'spec.template.spec.containers[0].volumeMounts[0].name: Not found: "data"',
+    ]);
+    const refusal = (value: number | string): string => texts(validate(set([claims], value))).join();
+    assert.match(refusal(0), /^spec\.updateStrategy\.rollingUpdate\.maxUnavailable: .*: cannot be 0$/);
+    assert.match(refusal('101%'), /must not be greater than 100%$/);
   });
 
   it('counts of a status are sane', () => {

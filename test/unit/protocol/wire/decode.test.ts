@@ -66,6 +66,7 @@ const reports: Report[] = [
       },
     ],
   },
+  { t: 'facts', ...head, facts: { ...facts, dataDir: '/var/lib/coxswain', removedVolumes: ['pvc-1'] } },
 ];
 
 const controls: Control[] = [
@@ -97,6 +98,27 @@ const controls: Control[] = [
       },
     ],
     set: { 'pod/u': 'r' },
+    del: [],
+  },
+  {
+    t: 'desired',
+    cluster: 'c',
+    gen: 8,
+    base: 7,
+    items: [
+      {
+        key: 'pod/v',
+        rev: 'r',
+        kind: 'pod',
+        body: {
+          metadata: { name: 'v', namespace: 'n', uid: 'v' },
+          spec: { containers: [] },
+          claims: { data: { volume: 'pvc-1' }, disk: { volume: 'pv', path: '/mnt', readOnly: true } },
+        },
+      },
+      { key: 'node', rev: 'r', kind: 'node', body: { removeVolumes: ['pvc-2'] } },
+    ],
+    set: { 'pod/v': 'r', node: 'r' },
     del: [],
   },
 ];
