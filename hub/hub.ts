@@ -26,6 +26,7 @@ import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
 import { PersistentVolumeController } from './controllers/persistent-volumes.ts';
 import { PriorityClassController } from './controllers/priority-classes.ts';
+import { Rebalancer } from './controllers/rebalancer.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
 import { ResourceQuotaController } from './controllers/resource-quota.ts';
 import { ScaleTargets } from './controllers/scale-targets.ts';
@@ -34,7 +35,7 @@ import { VolumeBinder } from './controllers/volume-binder.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Liveness } from './fleet/liveness.ts';
-import { liveSource, telemetryPort, usageSource } from './live-source.ts';
+import { liveSource, podUse, telemetryPort, usageSource } from './live-source.ts';
 import type { Loop, LoopDeps } from './loop.ts';
 import { refusedMetrics, storeMetrics } from './metrics.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
@@ -133,6 +134,8 @@ export class Hub {
     const custom = new CustomResources(deps, store, kinds);
     const servedKinds = allKinds(() => custom.served());
     const scales = new ScaleTargets(deps, servedKinds);
+    const live = liveSource(telemetry);
+    const scheduler = new Scheduler(deps, live, { volumes: new VolumeBinder(deps) });
     this.#run([
       custom,
       new NamespaceController(deps, authority.caPem, () => custom.stored()),
@@ -153,7 +156,8 @@ export class Hub {
       new Autoscaler(deps, scales, usageSource(telemetry)),
       ...people.loops(deps),
       volumes,
-      new Scheduler(deps, liveSource(telemetry), { volumes: new VolumeBinder(deps) }),
+      scheduler,
+      new Rebalancer(deps, { live, useOf: podUse(telemetry), preview: scheduler.preview }),
       fleet,
     ]);
 

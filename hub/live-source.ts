@@ -2,6 +2,7 @@ import type { Pod } from '../protocol/kinds/pod.ts';
 import type { PodUsage } from '../protocol/wire/messages.ts';
 import type { TelemetryPort } from './api/ports.ts';
 import type { UsageSource } from './controllers/autoscaler.ts';
+import type { ReadUse } from './controllers/pod-mover.ts';
 import type { LiveSource } from './scheduler/scheduler.ts';
 import type { Store } from './store/store.ts';
 import type { TelemetryView } from './telemetry/telemetry-view.ts';
@@ -63,6 +64,16 @@ export function usageSource(telemetry: TelemetryView): UsageSource {
       return { amount, atMs: node.confirmedWallMs, windowMs: known.windowMs };
     },
     subscribe: (listener) => telemetry.subscribePods(listener),
+  };
+}
+
+/** What rebalancing sees of telemetry: the use of a pod as a whole while its device speaks. */
+export function podUse(telemetry: TelemetryView): ReadUse {
+  return ({ metadata, spec }) => {
+    const nodeName = spec.nodeName ?? '';
+    const known = telemetry.isFresh(nodeName) ? telemetry.pod(nodeName, metadata.uid) : undefined;
+    if (known === undefined) return undefined;
+    return { cpuMilli: Math.round(known.cpuMilli), memoryBytes: Math.round(known.memoryBytes) };
   };
 }
 

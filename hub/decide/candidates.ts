@@ -25,13 +25,16 @@ const FILTERS: readonly Filter[] = [
   liveMemory,
 ];
 
-const SCORES: readonly { readonly weight: number; readonly score: Score }[] = [
-  { weight: 60, score: liveLoad },
-  { weight: 25, score: preferredAffinity },
-  { weight: 25, score: preferNoSchedule },
-  { weight: 15, score: coolness },
-  { weight: 10, score: requestsFree },
-  { weight: 5, score: imagePresent },
+/** What speaks for one node and against another, as people are told of it. */
+export type Merit = 'load' | 'heat' | 'price' | 'rules';
+
+const SCORES: readonly { readonly weight: number; readonly score: Score; readonly merit: Merit }[] = [
+  { weight: 60, score: liveLoad, merit: 'load' },
+  { weight: 25, score: preferredAffinity, merit: 'rules' },
+  { weight: 25, score: preferNoSchedule, merit: 'rules' },
+  { weight: 15, score: coolness, merit: 'heat' },
+  { weight: 10, score: requestsFree, merit: 'load' },
+  { weight: 5, score: imagePresent, merit: 'rules' },
 ];
 
 /** Weight of all scores of single nodes together. */
@@ -53,6 +56,8 @@ export interface Candidates {
   ownerPods: Int32Array;
   /** Why the nodes by themselves cannot take the pod. */
   refusals: (readonly Refusal[])[];
+  /** NaN without a price. */
+  prices: Float64Array;
   /** Room for a decision to note slots in. */
   scratch: Int32Array;
   /** Room for what nodes are worth in relation to one another. */
@@ -67,6 +72,7 @@ export function newCandidates(size: number): Candidates {
     scores: new Float64Array(size),
     ownerPods: new Int32Array(size),
     refusals: new Array<readonly Refusal[]>(size).fill(NO_REFUSAL),
+    prices: new Float64Array(size),
     scratch: new Int32Array(size),
     points: new Float64Array(size),
   };
@@ -81,6 +87,7 @@ export function judge(to: Candidates, slot: number, pod: PodToPlace, node: NodeS
     return;
   }
   to.ownerPods[slot] = pod.ownerUid === undefined ? 0 : (node.owners.get(pod.ownerUid) ?? 0);
+  to.prices[slot] = node.price ?? Number.NaN;
   let flags = PRESENT;
   if (pod.spread.length > 0) {
     if (matchesNode(pod, node)) flags |= AFFINE;
@@ -96,6 +103,13 @@ export function judge(to: Candidates, slot: number, pod: PodToPlace, node: NodeS
     to.scores[slot] = sum;
   }
   to.flags[slot] = flags;
+}
+
+/** The weighted scores of one node by itself, by what they are about. */
+export function nodeMerits(pod: PodToPlace, node: NodeState): Record<Merit, number> {
+  const merits: Record<Merit, number> = { load: 0, heat: 0, price: 0, rules: 0 };
+  for (const { weight, score, merit } of SCORES) merits[merit] += weight * score(pod, node);
+  return merits;
 }
 
 /** Why the node by itself cannot take the pod; only the first filter that objects, since further reasons blur what to solve first. */

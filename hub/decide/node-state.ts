@@ -5,6 +5,7 @@ import { foreignImages } from './image-variants.ts';
 import { IMAGE_PLATFORMS } from './node-object.ts';
 import type { Amounts } from './pod-facts.ts';
 import type { LiveUse, PodToPlace } from './pod-to-place.ts';
+import { priceOf } from './scores/price.ts';
 
 /** What a fresh telemetry sample says of a node; shares 0..1. */
 export interface LiveState {
@@ -31,6 +32,8 @@ export interface NodeTraits {
   readonly images: ReadonlyMap<string, number>;
   /** Those of them that are for another architecture, by full name. */
   readonly foreignImages: ReadonlyMap<string, string>;
+  /** What its label says that it costs; undefined without a price that can be read. */
+  readonly price?: number | undefined;
 }
 
 /** A node as placement looks at it: what its object says, and the sums over the pods that are or will be on it. */
@@ -71,6 +74,7 @@ export function nodeTraits({ metadata, spec, status }: Node): NodeTraits {
     cpuCapacityMilli: cpuMilli(status?.capacity?.['cpu'] ?? status?.allocatable?.['cpu']),
     images: imageSizes(status?.images),
     foreignImages: foreignImages(metadata.annotations?.[IMAGE_PLATFORMS]),
+    price: priceOf(metadata.labels ?? {}),
   };
 }
 

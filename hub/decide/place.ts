@@ -15,6 +15,7 @@ import type { PodToPlace } from './pod-to-place.ts';
 import type { PodsOnNodes, SlotFilter } from './pods-on-nodes.ts';
 import { ownerSpread } from './scores/owner-spread.ts';
 import { type Feasible, type GroupScore, neighbours, softSpread } from './scores/pod-rules.ts';
+import { cheapness } from './scores/price.ts';
 import { type Topology, ZONE_KEY } from './topology.ts';
 
 /** Why one node was refused. */
@@ -61,8 +62,14 @@ export interface NodeSlots {
 const NEIGHBOURS_WEIGHT = 25;
 const SOFT_SPREAD_WEIGHT = 25;
 const OWNER_SPREAD_WEIGHT = 10;
-const GROUP_WEIGHT = NEIGHBOURS_WEIGHT + SOFT_SPREAD_WEIGHT + OWNER_SPREAD_WEIGHT;
-const TOTAL_WEIGHT = NODE_WEIGHT + GROUP_WEIGHT;
+/**
+ * A free node beside the dearest weighs as much as 15 percent of CPU above half load: price decides between nodes that are about
+ * equally busy, and nothing else: beyond that the less busy one is taken, whatever it costs.
+ */
+const PRICE_WEIGHT = 20;
+const GROUP_WEIGHT = NEIGHBOURS_WEIGHT + SOFT_SPREAD_WEIGHT + OWNER_SPREAD_WEIGHT + PRICE_WEIGHT;
+/** What the weighted scores of a node are divided by to be 0..100. */
+export const TOTAL_WEIGHT = NODE_WEIGHT + GROUP_WEIGHT;
 
 /**
  * Chooses the node for a pod that has no rules about other pods: those that every filter lets pass, of them those with live CPU
@@ -173,12 +180,45 @@ function best(
   return { slot, score: top / TOTAL_WEIGHT };
 }
 
-/** What nodes are worth in relation to one another, by slot; undefined when all are worth all there is. */
+/** Weighted scores of feasible slots in relation to one another. */
+export interface GroupMerits {
+  readonly rules: (slot: number) => number;
+  readonly price: (slot: number) => number;
+}
+
+/** What the nodes are for the pod beside one another: pods near it and spread, and price. */
+export function groupMerits(candidates: Candidates, rules: PodRules, feasible: Feasible): GroupMerits {
+  const { near, even, spread, cheap } = groupScores(candidates, rules, feasible);
+  return {
+    rules: (slot) =>
+      NEIGHBOURS_WEIGHT * (near === undefined ? 100 : (near[slot] ?? 0)) +
+      SOFT_SPREAD_WEIGHT * (even === undefined ? 100 : (even[slot] ?? 0)) +
+      OWNER_SPREAD_WEIGHT * (spread === undefined ? 100 : spread(slot)),
+    price: (slot) => PRICE_WEIGHT * (cheap === undefined ? 100 : cheap(slot)),
+  };
+}
+
+interface GroupScores {
+  readonly near: Float64Array | undefined;
+  readonly even: Float64Array | undefined;
+  readonly spread: ((slot: number) => number) | undefined;
+  readonly cheap: ((slot: number) => number) | undefined;
+}
+
+function groupScores(candidates: Candidates, rules: PodRules, feasible: Feasible): GroupScores {
+  return {
+    near: rules.neighbours?.(feasible),
+    even: rules.softSpread?.(feasible),
+    spread: ownerSpread(candidates, rules.zones, feasible),
+    cheap: cheapness(candidates, feasible),
+  };
+}
+
+/** All of that added up, by slot; undefined when all nodes are worth all there is. */
 function groupPoints(candidates: Candidates, rules: PodRules, feasible: Feasible): Float64Array | undefined {
-  const near = rules.neighbours?.(feasible);
-  const even = rules.softSpread?.(feasible);
-  const spread = ownerSpread(candidates, rules.zones, feasible);
-  if (near === undefined && even === undefined && spread === undefined) return undefined;
+  const { near, even, spread, cheap } = groupScores(candidates, rules, feasible);
+  if (near === undefined && even === undefined && spread === undefined && cheap === undefined)
+    return undefined;
   const { slots, count } = feasible;
   const points = candidates.points;
   for (let i = 0; i < count; i++) {
@@ -186,7 +226,8 @@ function groupPoints(candidates: Candidates, rules: PodRules, feasible: Feasible
     points[slot] =
       NEIGHBOURS_WEIGHT * (near === undefined ? 100 : (near[slot] ?? 0)) +
       SOFT_SPREAD_WEIGHT * (even === undefined ? 100 : (even[slot] ?? 0)) +
-      OWNER_SPREAD_WEIGHT * (spread === undefined ? 100 : spread(slot));
+      OWNER_SPREAD_WEIGHT * (spread === undefined ? 100 : spread(slot)) +
+      PRICE_WEIGHT * (cheap === undefined ? 100 : cheap(slot));
   }
   return points;
 }

@@ -21,12 +21,16 @@ export interface ReplicaSurroundings {
   readonly nowMs?: number;
 }
 
+/** Set on a pod that shall leave its node once another one serves in its place; the value is since when (RFC 3339). */
+export const MOVING = 'coxswain.dev/moving';
+
 const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
 
 /**
  * Chooses which pods to add, remove, adopt and release so that `rs` has exactly its replicas. Pods that have ended or are being
  * deleted do not count, wherever they are. Removes the least useful first: unbound, not running, not ready, not available, cheap
- * by annotation, doubled up on a node, youngest. `orphans` are pods of the namespace without controller. Pure; never throws.
+ * by annotation, doubled up on a node, youngest. One pod that is moving away is not counted while no more than the replicas are there
+ * beside it: its replacement comes first. `orphans` are pods of the namespace without controller. Pure; never throws.
  */
 export function planReplicas(
   rs: ReplicaSet,
@@ -40,7 +44,11 @@ export function planReplicas(
   const kept = active.filter(matches);
   const release = active.filter((pod) => !matches(pod));
   const adopt = orphans.filter((pod) => isActive(pod) && controllerUid(pod) === undefined && matches(pod));
-  const surplus = kept.length + adopt.length - (rs.spec.replicas ?? 1);
+  const replicas = rs.spec.replicas ?? 1;
+  const present = kept.length + adopt.length;
+  // Never more than one, whatever annotations say, and none when the number went down meanwhile.
+  const moving = replicas > 0 && present - 1 <= replicas && kept.some(isMoving) ? 1 : 0;
+  const surplus = present - moving - replicas;
   if (surplus <= 0) return { create: -surplus, remove: [], adopt, release };
   const perNode = new Map<string, number>();
   for (const pod of related.filter(isActive)) {
@@ -57,6 +65,11 @@ export function planReplicas(
   return { create: 0, remove: ranked.slice(0, surplus).map((r) => r.pod), adopt, release };
 }
 
+/** True for a pod that shall leave its node. */
+export function isMoving(pod: Pod): boolean {
+  return pod.metadata.annotations?.[MOVING] !== undefined;
+}
+
 /**
  * Smaller is less useful. Order of the criteria as in Kubernetes, and availability after readiness: a rollout counts on the
  * available pods of a ReplicaSet that it shrinks by the others.
@@ -70,6 +83,7 @@ function rankOf(pod: Pod, available: boolean, podsOnNode: number): number[] {
     phases[pod.status?.phase ?? 'Pending'] ?? 0,
     isReady(pod) ? 1 : 0,
     available ? 1 : 0,
+    isMoving(pod) ? 0 : 1,
     Number.isFinite(cost) ? cost : 0,
     -podsOnNode,
     -(readySinceMs(pod) ?? 0),

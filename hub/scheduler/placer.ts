@@ -29,7 +29,7 @@ export class Placer {
 
   /** Where the pod goes, or why nowhere. Pods in `promised` count as if they were where they were promised to be. */
   place(pod: PodToPlace, promised: readonly Resident[] = []): Placement {
-    const candidates = this.#candidatesOf(pod);
+    const candidates = this.candidatesOf(pod);
     const rules = podRules(pod, candidates, this.#state);
     let except: Set<number> | undefined;
     for (;;) {
@@ -46,7 +46,7 @@ export class Placer {
     const only = this.#state.nodes.slotOf(node);
     if (only === undefined) return undefined;
     if (!this.isFree(pod, node, promised)) return undefined;
-    const candidates = this.#candidatesOf(pod);
+    const candidates = this.candidatesOf(pod);
     const except = new Set<number>();
     for (let slot = 0; slot < candidates.size; slot++) if (slot !== only) except.add(slot);
     const { nodes } = this.#state;
@@ -65,7 +65,7 @@ export class Placer {
     const slot = this.#state.nodes.slotOf(nodeName);
     const node = slot === undefined ? undefined : this.#state.nodes.at(slot);
     if (slot === undefined || node === undefined || nodeRefusals(pod, node).length > 0) return false;
-    const candidates = this.#candidatesOf(pod);
+    const candidates = this.candidatesOf(pod);
     return refusedBy(podRules(pod, candidates, this.#state), slot) === undefined;
   }
 
@@ -75,7 +75,8 @@ export class Placer {
     return node !== undefined && nodeRefusals(pod, node).length === 0;
   }
 
-  #candidatesOf(pod: PodToPlace): Candidates {
+  /** The nodes as judged for pods like this one; good until the state changes. */
+  candidatesOf(pod: PodToPlace): Candidates {
     const named = pod.spread.length > 0 ? undefined : namedNodes(pod);
     if (named !== undefined) return this.#judgeNamed(pod, named);
     const { nodes } = this.#state;

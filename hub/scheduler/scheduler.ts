@@ -9,12 +9,14 @@ import { IMAGE_PLATFORMS } from '../decide/node-object.ts';
 import { type PodToPlace, podToPlace } from '../decide/pod-to-place.ts';
 import { couldHelp, type Relief } from '../decide/retry-hints.ts';
 import { isGated, isOurs } from '../decide/schedulable-pod.ts';
+import { PRICE_LABEL } from '../decide/scores/price.ts';
 import { type Loop, type LoopDeps, momentOf } from '../loop.ts';
 import { ClusterState, type ReadLive, type Resident } from './cluster-state.ts';
 import { Decider } from './decider.ts';
 import { Nominations } from './nominations.ts';
 import { Placer } from './placer.ts';
 import { Preemptor } from './preemptor.ts';
+import { Preview } from './preview.ts';
 import { SchedulerWrites } from './scheduler-writes.ts';
 import { SchedulingQueue } from './scheduling-queue.ts';
 import { anyVolume, type VolumeBinder } from './volume-binder.ts';
@@ -45,6 +47,8 @@ const VOLUME_KINDS: readonly string[] = ['PersistentVolumeClaim', 'PersistentVol
  * decision is taken; a pod that fits nowhere is not tried again before something changes that could help it.
  */
 export class Scheduler implements Loop {
+  /** Where pods that have a node would go today. */
+  readonly preview: Preview;
   readonly #deps: LoopDeps;
   readonly #source: LiveSource;
   readonly #queue: SchedulingQueue;
@@ -66,6 +70,10 @@ export class Scheduler implements Loop {
     this.#placer = new Placer(this.#state);
     this.#queue = new SchedulingQueue(deps.clock, () => this.#wake());
     const { volumes = anyVolume, variants = (image) => this.#state.images.variantsOf(image) } = ports;
+    this.preview = new Preview(this.#state, this.#placer, (pod) => {
+      const bound = volumes.allowed(pod);
+      return bound.ok ? podToPlace(pod, { variants, volumeNodes: bound.required }) : undefined;
+    });
     this.#writes = new SchedulerWrites(this.#deps, volumes);
     this.#preemptor = new Preemptor(deps.view, this.#state, this.#placer, (pods, budgets) =>
       mayDisrupt(budgets, pods, momentOf(deps.clock)).map((verdict) => verdict.ok),
@@ -161,6 +169,9 @@ export class Scheduler implements Loop {
     if (type === 'deleted') this.#state.removeNode(name);
     else if (previous !== undefined && sameJson(placementFacts(node), placementFacts(previous))) return;
     else this.#state.setNode(node);
+    // What a node costs keeps no pod away.
+    if (type === 'modified' && previous !== undefined && sameJson(priceless(node), priceless(previous)))
+      return;
     this.#relieve({ what: 'node', node: name });
   }
 
@@ -261,4 +272,9 @@ function placementFacts(node: Node): unknown {
   const ready = conditions?.find((c) => c.type === 'Ready')?.status;
   const foreign = annotations?.[IMAGE_PLATFORMS];
   return { labels, foreign, taints, unschedulable, allocatable, capacity, images, ready };
+}
+
+function priceless(node: Node): unknown {
+  const { [PRICE_LABEL]: _price, ...labels } = node.metadata.labels ?? {};
+  return placementFacts({ ...node, metadata: { ...node.metadata, labels } });
 }

@@ -15,6 +15,7 @@ import { NamespaceController } from '../../hub/controllers/namespace.ts';
 import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
 import { PersistentVolumeController } from '../../hub/controllers/persistent-volumes.ts';
 import { PriorityClassController } from '../../hub/controllers/priority-classes.ts';
+import { Rebalancer } from '../../hub/controllers/rebalancer.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
 import { ResourceQuotaController } from '../../hub/controllers/resource-quota.ts';
 import { ScaleTargets } from '../../hub/controllers/scale-targets.ts';
@@ -24,7 +25,7 @@ import { ADMIT_DEFAULTS } from '../../hub/decide/admit-pod.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
-import { liveSource, usageSource } from '../../hub/live-source.ts';
+import { liveSource, podUse, usageSource } from '../../hub/live-source.ts';
 import type { LoopDeps } from '../../hub/loop.ts';
 import type { AccountTokens } from '../../hub/pki/account-tokens.ts';
 import { Scheduler, type SchedulerPorts } from '../../hub/scheduler/scheduler.ts';
@@ -90,6 +91,8 @@ export class HubWorld {
     });
     const custom = new CustomResources(deps, store, kinds);
     const scales = new ScaleTargets(deps, () => [...kinds, ...custom.served()]);
+    const live = liveSource(this.telemetry);
+    const placing = new Scheduler(deps, live, { volumes: new VolumeBinder(deps), ...scheduler });
     this.#loops = [
       custom,
       this.fleet,
@@ -107,7 +110,8 @@ export class HubWorld {
       new NodeLifecycleController(deps, this.liveness),
       new GarbageController(deps, { customKinds: () => custom.stored() }),
       volumes,
-      new Scheduler(deps, liveSource(this.telemetry), { volumes: new VolumeBinder(deps), ...scheduler }),
+      placing,
+      new Rebalancer(deps, { live, useOf: podUse(this.telemetry), preview: placing.preview }),
     ];
   }
 

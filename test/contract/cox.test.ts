@@ -2,7 +2,6 @@ import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import * as assert from 'uvu/assert';
 import { parse } from 'yaml';
@@ -13,24 +12,29 @@ import { systemClock } from '../../kit/clock.ts';
 import { buildNodeCsr, newPrivateKeyPem } from '../../kit/csr.ts';
 import { sendHttps } from '../../kit/https.ts';
 import { decodeHubFile, decodeJoinResponse, JOIN_PATHS } from '../../protocol/wire/identity.ts';
+import { bundleCli, CLI_SOURCE } from '../build/bundled-cli.ts';
 import { type Fleet, openFleet } from '../build/devices.ts';
 import { type JoinServer, startJoinServer } from '../build/join-server.ts';
 import { spec } from '../spec.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'cox-cli-'));
-const main = fileURLToPath(new URL('../../cli/main.ts', import.meta.url));
+const program = bundleCli(dir);
 const kubeconfig = join(dir, 'kubeconfig');
 let fleet: Fleet;
 let server: JoinServer;
 
-async function cox(...args: string[]): Promise<{ code: number; out: string; err: string }> {
+interface Ended {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+const cox = async (...args: string[]): Promise<Ended> => run([await program, ...args]);
+
+async function run(argv: readonly string[]): Promise<Ended> {
   const env = { ...process.env, KUBECONFIG: kubeconfig };
   try {
-    const { stdout, stderr } = await promisify(execFile)(
-      process.execPath,
-      ['--import', 'tsx', main, ...args],
-      { env },
-    );
+    const { stdout, stderr } = await promisify(execFile)(process.execPath, [...argv], { env });
     return { code: 0, out: stdout, err: stderr };
   } catch (error) {
     const failed = error as { code: number; stdout: string; stderr: string };
@@ -131,7 +135,12 @@ spec(
     });
 
     it('gives the programs beside it their help', async () => {
-      const texts = await Promise.all([cox('hub', '--help'), cox('help', 'agent')]);
+      const sources = ['--import', 'tsx', CLI_SOURCE];
+      const asked = [
+        ['hub', '--help'],
+        ['help', 'agent'],
+      ];
+      const texts = await Promise.all(asked.map((words) => run([...sources, ...words])));
       for (const { out } of texts) {
         assert.match(out, 'Examples\n');
         for (const line of out.split('\n')) assert.ok(line.length <= 80, `${line.length}: ${line}`);

@@ -1,0 +1,110 @@
+import type { LiveState } from './node-state.ts';
+import type { LiveUse } from './pod-to-place.ts';
+
+/** How long a node must have been so loaded before that counts as more than a peak, in ms. */
+export const LONG_MS = 5 * 60_000;
+
+/** The least and the most that telemetry told from `sinceMs` on, until the next stretch begins. */
+interface Stretch {
+  readonly sinceMs: number;
+  readonly least: LiveState;
+  readonly most: LiveState;
+}
+
+/** What a node did lately, without gaps since `sinceMs` (monotonic). */
+export interface LoadHistory {
+  readonly sinceMs: number;
+  readonly stretches: readonly Stretch[];
+}
+
+/** Bounds of what a node did for `knownMs`, which is LONG_MS at most. */
+export interface LoadRange {
+  readonly knownMs: number;
+  readonly least: LiveState;
+  readonly most: LiveState;
+}
+
+/** Readings closer together than this share a stretch, so that a history stays small however much is told. */
+const STRETCH_MS = 10_000;
+
+/** The history with one more reading, which stands until the next; what is longer ago than LONG_MS is forgotten. Pure. */
+export function withReading(before: LoadHistory | undefined, live: LiveState, nowMs: number): LoadHistory {
+  const last = before?.stretches.at(-1);
+  if (before === undefined || last === undefined)
+    return { sinceMs: nowMs, stretches: [{ sinceMs: nowMs, least: live, most: live }] };
+  const joins = nowMs - last.sinceMs < STRETCH_MS;
+  const stretches = joins ? before.stretches.slice(0, -1) : before.stretches.slice();
+  stretches.push(
+    joins
+      ? fold(last, { sinceMs: nowMs, least: live, most: live })
+      : { sinceMs: nowMs, least: live, most: live },
+  );
+  let old = 0;
+  while ((stretches[old + 1]?.sinceMs ?? nowMs) < nowMs - LONG_MS) old++;
+  return { sinceMs: before.sinceMs, stretches: stretches.slice(old) };
+}
+
+/**
+ * What the node did at least and at most since LONG_MS ago. A peak that is shorter is not in the least, a dip not in the most:
+ * whoever compares the least of one node to the most of another is not misled by either. Pure.
+ */
+export function rangeOf({ sinceMs, stretches }: LoadHistory, nowMs: number): LoadRange | undefined {
+  const [first, ...others] = stretches.filter(
+    (_, i) => (stretches[i + 1]?.sinceMs ?? nowMs) >= nowMs - LONG_MS,
+  );
+  if (first === undefined) return undefined;
+  const { least, most } = others.reduce(fold, first);
+  return { knownMs: Math.min(LONG_MS, nowMs - sinceMs), least, most };
+}
+
+function fold(a: Stretch, b: Stretch): Stretch {
+  return { sinceMs: a.sinceMs, least: combine(a.least, b.least, false), most: combine(a.most, b.most, true) };
+}
+
+function combine(a: LiveState, b: LiveState, most: boolean): LiveState {
+  const pick = most ? Math.max : Math.min;
+  const temperature = pickKnown(a.temperatureCelsius, b.temperatureCelsius, most);
+  return {
+    heldCpuRatio: pick(a.heldCpuRatio, b.heldCpuRatio),
+    heldMemoryRatio: pick(a.heldMemoryRatio, b.heldMemoryRatio),
+    cpuRatio: pick(a.cpuRatio, b.cpuRatio),
+    memoryUsedBytes: pick(a.memoryUsedBytes, b.memoryUsedBytes),
+    memoryTotalBytes: b.memoryTotalBytes,
+    ...(temperature === undefined ? {} : { temperatureCelsius: temperature }),
+    throttled: most
+      ? a.throttled === true || b.throttled === true
+      : a.throttled === true && b.throttled === true,
+  };
+}
+
+/** A board that cannot always tell was cool at least, and as warm as it ever told at most. */
+function pickKnown(a: number | undefined, b: number | undefined, most: boolean): number | undefined {
+  if (a !== undefined && b !== undefined) return most ? Math.max(a, b) : Math.min(a, b);
+  return most ? (a ?? b) : undefined;
+}
+
+/** The most that a pod used lately. */
+export interface UseHistory {
+  readonly sinceMs: number;
+  readonly now: LiveUse;
+  readonly before: LiveUse | undefined;
+}
+
+/** The history with one more figure; reaches back for between LONG_MS and twice that. Pure. */
+export function withUse(history: UseHistory | undefined, use: LiveUse, nowMs: number): UseHistory {
+  if (history === undefined) return { sinceMs: nowMs, now: use, before: undefined };
+  if (nowMs - history.sinceMs >= LONG_MS) return { sinceMs: nowMs, now: use, before: history.now };
+  return { ...history, now: most(history.now, use) };
+}
+
+/** The most that it used: what it may use on another node as well. Pure. */
+export function mostUsed({ now, before }: UseHistory): LiveUse {
+  return before === undefined ? now : most(now, before);
+}
+
+function most(a: LiveUse, b: LiveUse): LiveUse {
+  return {
+    cpuMilli: Math.max(a.cpuMilli, b.cpuMilli),
+    memoryBytes: Math.max(a.memoryBytes, b.memoryBytes),
+  };
+}

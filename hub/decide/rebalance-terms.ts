@@ -1,0 +1,96 @@
+import type { Namespace } from '../../protocol/kinds/core.ts';
+import type { Pod, Volume } from '../../protocol/kinds/pod.ts';
+import type { Deployment, ReplicaSet } from '../../protocol/kinds/workloads.ts';
+import { isActive, isReady } from './pod-facts.ts';
+import { isMoving } from './replicas.ts';
+import { rolloutBounds } from './rollout.ts';
+
+/** Says whether pods may be moved, on a Deployment or for all of a Namespace: `true` or `false`. */
+export const REBALANCE = 'coxswain.dev/rebalance';
+/** How many moves may begin in any hour, on the object that opts in. */
+export const MAX_MOVES = 'coxswain.dev/rebalance-max-moves-per-hour';
+/** Known from the cluster autoscaler: `false` on a pod keeps it where it is. */
+const SAFE_TO_EVICT = 'cluster-autoscaler.kubernetes.io/safe-to-evict';
+
+const DEFAULT_MAX_MOVES = 6;
+/** A pod shows what it uses only after a while, and shall not be sent from node to node. */
+const MIN_AGE_MS = 3 * 60_000;
+
+/** An annotation that cannot be read. */
+export interface BadAnnotation {
+  readonly on: 'Deployment' | 'Namespace';
+  readonly annotation: string;
+  readonly value: string;
+}
+
+/** What people allow for a Deployment. */
+export interface RebalanceTerms {
+  readonly isOn: boolean;
+  readonly maxMovesPerHour: number;
+  /** The object that opted in, whose budget counts: `namespace` or `namespace/deployment`. */
+  readonly scope: string;
+  readonly bad: readonly BadAnnotation[];
+}
+
+/** Reads the terms: the Deployment's own annotation goes before that of its Namespace; what cannot be read is off, or the default. Pure. */
+export function rebalanceTerms(deployment: Deployment, namespace: Namespace | undefined): RebalanceTerms {
+  const { annotations = {}, namespace: space = '', name } = deployment.metadata;
+  const isOwn = annotations[REBALANCE] !== undefined;
+  const on = isOwn ? 'Deployment' : 'Namespace';
+  const { [REBALANCE]: asked = 'false', [MAX_MOVES]: max = String(DEFAULT_MAX_MOVES) } = isOwn
+    ? annotations
+    : (namespace?.metadata.annotations ?? {});
+  const bad: BadAnnotation[] = [];
+  if (asked !== 'true' && asked !== 'false') bad.push({ on, annotation: REBALANCE, value: asked });
+  const isNumber = /^\d{1,4}$/.test(max);
+  if (!isNumber) bad.push({ on, annotation: MAX_MOVES, value: max });
+  return {
+    isOn: asked === 'true',
+    maxMovesPerHour: isNumber ? Number(max) : DEFAULT_MAX_MOVES,
+    scope: isOwn ? `${space}/${name}` : space,
+    bad,
+  };
+}
+
+/**
+ * True when nothing else is going on with the Deployment: its last change is rolled out, all replicas are there and available. One
+ * that may never have a pod more than its replicas (Recreate, `maxSurge: 0`) is not moved: the new pod could not come first.
+ */
+export function isSettled(deployment: Deployment, rs: ReplicaSet): boolean {
+  const { metadata, spec, status = {} } = deployment;
+  const { replicas, maxSurge } = rolloutBounds(deployment);
+  const isObserved = (status.observedGeneration ?? 0) >= (metadata.generation ?? 0);
+  const counts = [status.replicas, status.updatedReplicas, status.availableReplicas, rs.spec.replicas];
+  return (
+    metadata.deletionTimestamp === undefined &&
+    spec.paused !== true &&
+    maxSurge > 0 &&
+    replicas > 0 &&
+    isObserved &&
+    counts.every((count) => count === replicas) &&
+    rs.spec.template.spec.nodeName === undefined
+  );
+}
+
+/** True when nothing ties the pod to its node and it is there long enough, by the hub's clock. */
+export function isMovable(pod: Pod, nowMs: number): boolean {
+  const { metadata, spec } = pod;
+  const { schedulerName = 'default-scheduler', volumes = [] } = spec;
+  return (
+    spec.nodeName !== undefined &&
+    isActive(pod) &&
+    isReady(pod) &&
+    !isMoving(pod) &&
+    metadata.annotations?.[SAFE_TO_EVICT] !== 'false' &&
+    (schedulerName === '' || schedulerName === 'default-scheduler') &&
+    nowMs - Date.parse(metadata.creationTimestamp) >= MIN_AGE_MS &&
+    volumes.every(isEverywhere)
+  );
+}
+
+/** Sources that every node has. Others hold what a pod elsewhere would not find. */
+const EVERYWHERE: readonly string[] = ['name', 'emptyDir', 'configMap', 'secret', 'downwardAPI', 'projected'];
+
+function isEverywhere(volume: Volume): boolean {
+  return Object.keys(volume).every((source) => EVERYWHERE.includes(source));
+}

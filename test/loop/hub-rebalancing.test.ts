@@ -1,0 +1,251 @@
+import * as assert from 'uvu/assert';
+import type { Event } from '../../protocol/kinds/core.ts';
+import type { Pod } from '../../protocol/kinds/pod.ts';
+import type { Deployment } from '../../protocol/kinds/workloads.ts';
+import { HubWorld } from '../build/hub-world.ts';
+import { spec } from '../spec.ts';
+
+const MINUTE_MS = 60_000;
+const MIB = 2 ** 20;
+
+const events = (world: HubWorld, reason: string): Event[] =>
+  world.store.list('Event', 'default').filter((e) => e.reason === reason);
+
+const annotate = (world: HubWorld, app: string, annotations: Record<string, string>): Promise<unknown> =>
+  world.store.modify('Deployment', 'default', app, (draft) => {
+    draft.metadata.annotations = { ...draft.metadata.annotations, ...annotations };
+    return true;
+  });
+
+const willing = async (
+  world: HubWorld,
+  app: string,
+  replicas: number,
+  parts: Partial<Deployment['spec']> = {},
+): Promise<void> => {
+  await world.deploy(app, replicas, parts);
+  await annotate(world, app, {
+    'coxswain.dev/rebalance': 'true',
+    'coxswain.dev/rebalance-max-moves-per-hour': '60',
+  });
+  await world.until(() => world.ready(app).length === replicas);
+};
+
+const label = (world: HubWorld, node: string, labels: Record<string, string>): Promise<unknown> =>
+  world.store.modify('Node', '', node, (draft) => {
+    draft.metadata.labels = { ...draft.metadata.labels, ...labels };
+    return true;
+  });
+
+/** Lets simulated time pass in large steps. */
+const pass = async (world: HubWorld, forMs: number): Promise<void> => {
+  const endMs = world.clock.monotonicMs() + forMs;
+  await world.until(() => world.clock.monotonicMs() >= endMs, 1_000);
+};
+
+/** The least ready pods there ever were, and the most pods at a time, from now on. */
+const watched = (
+  world: HubWorld,
+  app: string,
+): { leastReady: number; mostPods: number; done: () => void } => {
+  const seen = { leastReady: Number.POSITIVE_INFINITY, mostPods: 0 };
+  const done = world.store.subscribe(({ kind }) => {
+    if (kind !== 'Pod') return;
+    seen.leastReady = Math.min(seen.leastReady, world.ready(app).length);
+    seen.mostPods = Math.max(seen.mostPods, world.pods(app).length);
+  });
+  return Object.assign(seen, { done });
+};
+
+const moved = (world: HubWorld): number =>
+  events(world, 'Rebalanced').reduce((n, e) => n + (e.count ?? 1), 0);
+
+spec('rebalancing', (it) => {
+  it('gives a device that returns its share back, a new pod first, in as few moves as that takes', async () => {
+    const world = await HubWorld.start();
+    const [, , third] = await world.devices('pi-1', 'pi-2', 'pi-3');
+    await willing(world, 'web', 6);
+    third?.cut();
+    await world.until(
+      () => world.ready('web').length === 6 && world.countByNode('web')['pi-3'] === undefined,
+      500,
+    );
+    await pass(world, 4 * MINUTE_MS);
+    const seen = watched(world, 'web');
+    third?.heal();
+    await world.until(() => JSON.stringify(Object.values(world.countByNode('web'))) === '[2,2,2]', 1_000);
+    await world.until(() => world.ready('web').length === 6 && world.pods('web').length === 6, 1_000);
+    assert.ok(seen.leastReady >= 6, `ready pods went down to ${seen.leastReady}`);
+    assert.is(seen.mostPods, 7);
+    await pass(world, 20 * MINUTE_MS);
+    assert.is(moved(world), 2, 'nothing moves any more');
+    seen.done();
+    await world.stop();
+  });
+
+  it('leaves those alone who did not ask', async () => {
+    const world = await HubWorld.start();
+    await world.devices('pi-1');
+    await world.deploy('web', 4);
+    await world.until(() => world.ready('web').length === 4);
+    await pass(world, 4 * MINUTE_MS);
+    await world.devices('pi-2');
+    await pass(world, 15 * MINUTE_MS);
+    assert.equal(world.countByNode('web'), { 'pi-1': 4 });
+    await world.stop();
+  });
+
+  it('relieves a device that is hot for long, by one pod, and not one that is hot for four minutes', async () => {
+    const world = await HubWorld.start();
+    const devices = await world.devices('pi-1', 'pi-2');
+    const [one, two] = devices;
+    await willing(world, 'web', 2);
+    await willing(world, 'api', 2);
+    for (const device of devices)
+      device.useOf = () => ({ cpuMilli: Math.round(device.cpuRatio * 1000), memoryBytes: 20 * MIB });
+    if (one !== undefined) one.cpuRatio = 0.3;
+    if (two !== undefined) two.cpuRatio = 0.1;
+    await pass(world, 12 * MINUTE_MS);
+    if (one !== undefined) one.cpuRatio = 0.96;
+    await pass(world, 4 * MINUTE_MS);
+    if (one !== undefined) one.cpuRatio = 0.3;
+    await pass(world, 10 * MINUTE_MS);
+    assert.is(moved(world), 0);
+    if (one !== undefined) one.cpuRatio = 0.96;
+    // Devices that are busy with two pods are half as busy with one.
+    await world.until(() => events(world, 'Rebalancing').length > 0, 1_000);
+    if (one !== undefined) one.cpuRatio = 0.48;
+    if (two !== undefined) two.cpuRatio = 0.55;
+    await pass(world, 15 * MINUTE_MS);
+    assert.is(moved(world), 1);
+    assert.match(
+      events(world, 'Rebalancing')[0]?.message ?? '',
+      /from pi-1, pi-2 suits it better: load \(gain /,
+    );
+    await world.stop();
+  });
+
+  it('follows prices', async () => {
+    const world = await HubWorld.start();
+    await world.devices('dear', 'cheap');
+    await label(world, 'dear', { 'coxswain.dev/price': '0.30' });
+    await label(world, 'cheap', { 'coxswain.dev/price': '0.10' });
+    await willing(world, 'web', 1);
+    assert.equal(world.countByNode('web'), { cheap: 1 });
+    await pass(world, 4 * MINUTE_MS);
+    await label(world, 'cheap', { 'coxswain.dev/price': '0.90' });
+    const since = world.clock.monotonicMs();
+    await world.until(() => world.countByNode('web')['dear'] === 1 && world.pods('web').length === 1, 1_000);
+    assert.ok(world.clock.monotonicMs() - since >= MINUTE_MS, 'a change has to stand');
+    assert.match(events(world, 'Rebalancing')[0]?.message ?? '', 'price');
+    await world.stop();
+  });
+
+  it('keeps to disruption budgets and to pods that must stay', async () => {
+    const world = await HubWorld.start();
+    await world.devices('pi-1');
+    await world.store.create('PodDisruptionBudget', {
+      metadata: { name: 'web', namespace: 'default' },
+      spec: { minAvailable: 5, selector: { matchLabels: { app: 'web' } } },
+    });
+    await willing(world, 'web', 4);
+    await willing(world, 'fixed', 4, {
+      template: {
+        metadata: {
+          labels: { app: 'fixed' },
+          annotations: { 'cluster-autoscaler.kubernetes.io/safe-to-evict': 'false' },
+        },
+        spec: { containers: [{ name: 'main', image: 'busybox:latest' }] },
+      },
+    });
+    await pass(world, 4 * MINUTE_MS);
+    const seen = watched(world, 'web');
+    await world.devices('pi-2');
+    await world.until(() => events(world, 'RebalancingUndone').length > 0, 2_000);
+    assert.match(
+      events(world, 'RebalancingUndone')[0]?.message ?? '',
+      'disruption budgets did not let it go',
+    );
+    await world.until(() => world.pods('web').length === 4, 1_000);
+    assert.ok(seen.leastReady >= 4);
+    assert.equal(world.countByNode('fixed'), { 'pi-1': 4 });
+    seen.done();
+    await world.stop();
+  });
+
+  it('goes on with a move after a restart of the hub', async () => {
+    const first = await HubWorld.start();
+    const [one] = await first.devices('pi-1');
+    await willing(first, 'web', 3);
+    await pass(first, 4 * MINUTE_MS);
+    const [two] = await first.devices('pi-2');
+    const marked = (world: HubWorld): Pod | undefined =>
+      world.pods('web').find((p) => p.metadata.annotations?.['coxswain.dev/moving'] !== undefined);
+    await first.until(() => marked(first) !== undefined, 1_000);
+    const uid = marked(first)?.metadata.uid ?? '';
+    await first.stop(true);
+    const second = await HubWorld.start({ directory: first.directory, clock: first.clock });
+    for (const device of [one, two]) if (device !== undefined) second.adopt(device);
+    const seen = watched(second, 'web');
+    await second.until(() => second.store.byUid('Pod', uid) === undefined, 500);
+    await second.until(() => second.ready('web').length === 3 && second.pods('web').length === 3, 500);
+    assert.is(marked(second), undefined);
+    assert.is(second.countByNode('web')['pi-2'], 1);
+    assert.ok(seen.leastReady >= 3, `ready pods went down to ${seen.leastReady}`);
+    seen.done();
+    await second.stop();
+  });
+
+  it('keeps to its number an hour over a restart of the hub', async () => {
+    const first = await HubWorld.start();
+    const [one] = await first.devices('pi-1');
+    await willing(first, 'web', 6);
+    await annotate(first, 'web', { 'coxswain.dev/rebalance-max-moves-per-hour': '1' });
+    await pass(first, 4 * MINUTE_MS);
+    const [two] = await first.devices('pi-2');
+    await first.until(() => moved(first) === 1 && first.pods('web').length === 6, 1_000);
+    await first.stop(true);
+    const second = await HubWorld.start({ directory: first.directory, clock: first.clock });
+    for (const device of [one, two]) if (device !== undefined) second.adopt(device);
+    await pass(second, 30 * MINUTE_MS);
+    assert.equal(second.countByNode('web'), { 'pi-1': 5, 'pi-2': 1 });
+    await second.until(() => second.countByNode('web')['pi-2'] === 2, 5_000);
+    await second.stop();
+  });
+
+  it('stops for a rollout, which keeps to its own bounds', async () => {
+    const world = await HubWorld.start();
+    await world.devices('pi-1');
+    const strategy = { type: 'RollingUpdate' as const, rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } };
+    await willing(world, 'web', 3, { strategy });
+    await pass(world, 4 * MINUTE_MS);
+    await world.devices('pi-2');
+    await world.until(() => events(world, 'Rebalancing').length > 0, 1_000);
+    const seen = watched(world, 'web');
+    await world.store.modify('Deployment', 'default', 'web', (draft) => {
+      draft.spec.template.spec.containers = [{ name: 'main', image: 'busybox:2' }];
+      return true;
+    });
+    const isNew = (pod: Pod): boolean => pod.spec.containers[0]?.image === 'busybox:2';
+    await world.until(
+      () => world.ready('web').filter(isNew).length === 3 && world.pods('web').length === 3,
+      50,
+    );
+    assert.ok(seen.leastReady >= 3, `ready pods went down to ${seen.leastReady}`);
+    // One for the rollout, one for the move that was under way when it began.
+    assert.ok(seen.mostPods <= 5);
+    assert.ok(world.pods('web').every((p) => p.metadata.annotations?.['coxswain.dev/moving'] === undefined));
+    seen.done();
+    await world.stop();
+  });
+
+  it('says so when an annotation cannot be read, and treats it as off', async () => {
+    const world = await HubWorld.start();
+    await world.devices('pi-1');
+    await world.deploy('web', 2);
+    await annotate(world, 'web', { 'coxswain.dev/rebalance': 'yes' });
+    await world.until(() => events(world, 'InvalidAnnotation').length === 1, 500);
+    assert.match(events(world, 'InvalidAnnotation')[0]?.message ?? '', 'coxswain.dev/rebalance: "yes"');
+    await world.stop();
+  });
+});
