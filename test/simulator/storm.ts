@@ -39,7 +39,7 @@ export class Storm {
     this.#limitMs = limitMs;
   }
 
-  /** Resolves when every node is Ready. */
+  /** Resolves when every node is Ready and has told its load: the scheduler takes what is unknown for half loaded. */
   static async start(options: StormOptions): Promise<Storm> {
     const hub = await HubProcess.start({ bundled: options.bundled, flags: FLAGS });
     let fleet: SimulatedFleet;
@@ -53,11 +53,23 @@ export class Storm {
     try {
       await storm.#watch();
       await storm.until('nodes ready', () => storm.ledger.readyNodes.size === options.devices);
+      await storm.#untilHeard(options.devices);
     } catch (error) {
       await storm.stop();
       throw error;
     }
     return storm;
+  }
+
+  async #untilHeard(devices: number): Promise<void> {
+    let heard = 0;
+    const endMs = performance.now() + this.#limitMs;
+    while (heard < devices) {
+      if (performance.now() > endMs) throw new Error(`${heard} of ${devices} nodes told their load`);
+      const { items } = (await this.api.ask('GET', '/coxswain/v1/nodes')) as { items: { ageMs?: number }[] };
+      heard = items.filter(({ ageMs }) => ageMs !== undefined).length;
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    }
   }
 
   /** Waits for what the watches show; rejects with how far it has come. */
