@@ -6,36 +6,19 @@ import { isDiskFull } from '../kit/durable-error.ts';
 import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
 import { kinds } from '../protocol/kinds/index.ts';
-import type { KindSpec } from '../protocol/kinds/kind.ts';
 import { ApiServer } from './api/server.ts';
 import { AuditLog } from './audit/audit-log.ts';
 import type { BrokerAddress } from './broker/device-link.ts';
 import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
-import { MinuteAlarm } from './controllers/alarm.ts';
-import { Autoscaler } from './controllers/autoscaler.ts';
-import { CronJobController } from './controllers/cron-job.ts';
+import { allKinds, controlLoops } from './control-loops.ts';
 import { CustomResources } from './controllers/custom-resources.ts';
-import { DaemonSetController } from './controllers/daemon-set.ts';
-import { DeploymentController } from './controllers/deployment.ts';
-import { DisruptionController } from './controllers/disruption.ts';
-import { GarbageController } from './controllers/garbage.ts';
-import { JobController } from './controllers/job.ts';
-import { NamespaceController } from './controllers/namespace.ts';
-import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
 import { PersistentVolumeController } from './controllers/persistent-volumes.ts';
-import { PriorityClassController } from './controllers/priority-classes.ts';
-import { Rebalancer } from './controllers/rebalancer.ts';
-import { ReplicaSetController } from './controllers/replica-set.ts';
-import { ResourceQuotaController } from './controllers/resource-quota.ts';
-import { ScaleTargets } from './controllers/scale-targets.ts';
-import { StatefulSetController } from './controllers/stateful-set.ts';
-import { VolumeBinder } from './controllers/volume-binder.ts';
 import { EventRecorder } from './events/event-recorder.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { Liveness } from './fleet/liveness.ts';
-import { liveSource, podUse, telemetryPort, usageSource } from './live-source.ts';
+import { telemetryPort } from './live-source.ts';
 import type { Loop, LoopDeps } from './loop.ts';
 import { refusedMetrics, storeMetrics } from './metrics.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
@@ -44,7 +27,6 @@ import type { Authority } from './pki/authority.ts';
 import { joinRoutes } from './pki/join-routes.ts';
 import { ensureKubeconfig } from './pki/kubeconfig.ts';
 import { decodeProtobuf } from './protobuf/decode.ts';
-import { Scheduler } from './scheduler/scheduler.ts';
 import { OpenApiStore } from './schema/openapi-store.ts';
 import { openState } from './state.ts';
 import { TelemetryView } from './telemetry/telemetry-view.ts';
@@ -133,31 +115,10 @@ export class Hub {
     });
     const custom = new CustomResources(deps, store, kinds);
     const servedKinds = allKinds(() => custom.served());
-    const scales = new ScaleTargets(deps, servedKinds);
-    const live = liveSource(telemetry);
-    const scheduler = new Scheduler(deps, live, { volumes: new VolumeBinder(deps) });
+    const caPem = authority.caPem;
     this.#run([
-      custom,
-      new NamespaceController(deps, authority.caPem, () => custom.stored()),
-      new GarbageController(deps, { customKinds: () => custom.stored() }),
-      new NodeLifecycleController(deps, liveness),
-      new ReplicaSetController(deps),
-      new DeploymentController(deps),
-      new DaemonSetController(deps),
-      new StatefulSetController(deps),
-      new JobController(deps),
-      new CronJobController(deps, new MinuteAlarm(clock)),
-      new PriorityClassController(deps),
-      new ResourceQuotaController(
-        deps,
-        allKinds(() => custom.stored()),
-      ),
-      new DisruptionController(deps, scales),
-      new Autoscaler(deps, scales, usageSource(telemetry)),
+      ...controlLoops(deps, { custom, volumes, liveness, telemetry, caPem }),
       ...people.loops(deps),
-      volumes,
-      scheduler,
-      new Rebalancer(deps, { live, useOf: podUse(telemetry), preview: scheduler.preview }),
       fleet,
     ]);
 
@@ -271,20 +232,6 @@ export class Hub {
     this.#stops.push(() => broker.stop());
     return broker;
   }
-}
-
-/** The hub's own kinds and the custom ones of now; the same array while those are the same. */
-function allKinds(custom: () => readonly KindSpec[]): () => readonly KindSpec[] {
-  let of: readonly KindSpec[] | undefined;
-  let all: readonly KindSpec[] = kinds;
-  return () => {
-    const now = custom();
-    if (now !== of) {
-      of = now;
-      all = [...kinds, ...now];
-    }
-    return all;
-  };
 }
 
 function bracketed(host: string): string {
