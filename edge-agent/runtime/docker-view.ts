@@ -7,7 +7,7 @@ export function viewOf(info: ContainerInspectInfo): ContainerView | undefined {
   if (identity === undefined) return undefined;
   const { State: state } = info;
   const startedAtMs = epochMs(state.StartedAt);
-  const finishedAtMs = epochMs(state.FinishedAt);
+  const finishedAtMs = notBefore(epochMs(state.FinishedAt), startedAtMs);
   const now = stateOf(state);
   return {
     id: info.Id,
@@ -21,6 +21,11 @@ export function viewOf(info: ContainerInspectInfo): ContainerView | undefined {
     ...(now === 'exited' ? { exitCode: state.ExitCode, oomKilled: state.OOMKilled } : {}),
     ...(now === 'exited' && state.Error ? { message: state.Error } : {}),
   };
+}
+
+/** The engine notes the start of a container that ends at once a few ms after its end. */
+function notBefore(finishedAtMs: number | undefined, startedAtMs: number | undefined): number | undefined {
+  return finishedAtMs === undefined ? undefined : Math.max(finishedAtMs, startedAtMs ?? 0);
 }
 
 /** A container that could not be started stays `created` for the engine; for the pod it has ended with that code. */

@@ -5,11 +5,12 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import * as assert from 'uvu/assert';
+import { writeLabels } from '../../../../edge-agent/decide/container.ts';
 import { containerConfig } from '../../../../edge-agent/decide/container-config.ts';
 import { demux } from '../../../../edge-agent/runtime/demux.ts';
 import { type Operation, toRuntimeError } from '../../../../edge-agent/runtime/docker-errors.ts';
 import { dockerCreate } from '../../../../edge-agent/runtime/docker-spec.ts';
-import { eventOf } from '../../../../edge-agent/runtime/docker-view.ts';
+import { eventOf, viewOf } from '../../../../edge-agent/runtime/docker-view.ts';
 import { pauseImage, pauseProgram, sandboxArchitecture } from '../../../../edge-agent/runtime/pause-image.ts';
 import type { Container } from '../../../../protocol/kinds/pod.ts';
 import { container, desiredPod } from '../../../build/pod.ts';
@@ -122,6 +123,33 @@ spec('docker errors', (it) => {
       assert.not(result.message.includes('HTTP code'));
       assert.is(result.cause, error);
     });
+});
+
+spec('docker views', (it) => {
+  it('never have a container end before it started, as the engine says of one that ends at once', () => {
+    const Labels = writeLabels({
+      podUid: 'u',
+      podName: 'p',
+      podNamespace: 'default',
+      name: 'main',
+      role: 'app',
+      attempt: 0,
+      specHash: 'h',
+      generation: 'g',
+      podStartMs: 1,
+    });
+    const State = {
+      Status: 'exited',
+      Running: false,
+      ExitCode: 3,
+      OOMKilled: false,
+      StartedAt: '2026-01-01T00:00:00.500Z',
+      FinishedAt: '2026-01-01T00:00:00.490Z',
+    };
+    const info = { Id: 'c', Image: 'sha256:1', Config: { Labels, Image: 'busybox' }, State };
+    const view = viewOf(info as unknown as Parameters<typeof viewOf>[0]);
+    assert.is(view?.finishedAtMs, view?.startedAtMs);
+  });
 });
 
 spec('docker events', (it) => {
