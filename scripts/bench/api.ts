@@ -111,8 +111,41 @@ export class BenchApi {
     return { begun: beginning, met };
   }
 
-  /** Opens a watch on a connection of its own and hands over every event; resolves once it is open. Ends by `close`. */
-  follow<T>(path: string, onEvent: (type: string, object: T) => void): Promise<{ close(): void }> {
+  /**
+   * Follows a watch as informers do: one that the hub cuts off, for a reader that was too slow, is opened anew after `onRestart`.
+   * Resolves once the first is open. Ends by `close`.
+   */
+  async follow<T>(
+    path: string,
+    onEvent: (type: string, object: T) => void,
+    onRestart: () => void,
+  ): Promise<{ close(): void }> {
+    let isClosed = false;
+    let current = await this.#events(path, onEvent, restart);
+    function restart(this: void): void {
+      if (isClosed) return;
+      onRestart();
+      reopen().catch((error: unknown) => {
+        throw error; // nothing would be seen any more: the bench is over
+      });
+    }
+    const reopen = async (): Promise<void> => {
+      current = await this.#events(path, onEvent, restart);
+    };
+    return {
+      close: () => {
+        isClosed = true;
+        current.close();
+      },
+    };
+  }
+
+  /** One watch; `onEnd` is called when the other side has ended it. */
+  #events<T>(
+    path: string,
+    onEvent: (type: string, object: T) => void,
+    onEnd: () => void,
+  ): Promise<{ close(): void }> {
     return new Promise((resolve, reject) => {
       const req = request({ ...this.#target(path), agent: this.#agent }, (res) => {
         let rest = '';
@@ -125,7 +158,8 @@ export class BenchApi {
             onEvent(type, object);
           }
         });
-        res.on('error', () => undefined); // closed by `close`; who waits is told by a deadline
+        res.on('error', () => undefined); // told by `close`
+        res.on('close', onEnd);
         resolve({ close: () => void req.destroy() });
       });
       req.on('error', reject);

@@ -47,6 +47,12 @@ export const benchSimulation: Bench = async (report, { quick }) => {
     if (group === undefined) throw new Error('no devices');
     const name = `${group.names.length} nodes lost at once -> their pods ready elsewhere`;
     await step(storm, report, name, () => storm.lose(group, 'many', rest));
+    const restarts = storm.ledger.restarts;
+    report({
+      name: "the bench's own watch of all pods cut off for slowness",
+      value: restarts,
+      unit: 'times',
+    });
     for (const what of storm.ledger.broken) report({ name: `BROKEN: ${what}`, value: 1, unit: '' });
     report(
       limitFigure(

@@ -59,6 +59,7 @@ spec(
 
     it('has never moved a pod that was bound, and never broke a promise', () => {
       assert.equal(storm.ledger.broken, []);
+      assert.is(storm.ledger.restarts, 0, 'the watch has seen all of it');
     });
   },
   {

@@ -21,6 +21,8 @@ const isTrue = (conditions: readonly { type: string; status: string }[] | undefi
 export class Ledger {
   readonly readyNodes = new Set<string>();
   readonly broken: string[] = [];
+  /** How often the watch of pods was cut off. */
+  restarts = 0;
   readonly #pods = new Map<string, SeenPod>();
   readonly #ready = new Map<string, number>();
   readonly #count = new Map<string, number>();
@@ -58,6 +60,15 @@ export class Ledger {
     this.#pods.set(uid, seen);
     this.#tally(seen, 1);
     this.#checkFloor(seen.app);
+  }
+
+  /** The watch begins anew: everything there is will come again. What was promised cannot be checked meanwhile. */
+  forgetPods(): void {
+    this.restarts += 1;
+    this.#pods.clear();
+    this.#ready.clear();
+    this.#count.clear();
+    this.#floors.clear();
   }
 
   /** From now on the app must never have fewer ready pods. */

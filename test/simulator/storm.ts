@@ -131,10 +131,17 @@ export class Storm {
   }
 
   async #watch(): Promise<void> {
-    const nodes = this.api.follow<Node>('/api/v1/nodes?watch=true', (type, node) =>
-      this.ledger.seeNode(type, node),
+    const { ledger } = this;
+    const nodes = this.api.follow<Node>(
+      '/api/v1/nodes?watch=true',
+      (type, node) => ledger.seeNode(type, node),
+      () => ledger.readyNodes.clear(),
     );
-    const pods = this.api.follow<Pod>(`${V1}/pods?watch=true`, (type, pod) => this.ledger.seePod(type, pod));
+    const pods = this.api.follow<Pod>(
+      `${V1}/pods?watch=true`,
+      (type, pod) => ledger.seePod(type, pod),
+      () => ledger.forgetPods(),
+    );
     this.#watches.push(await nodes, await pods);
   }
 }
