@@ -74,16 +74,20 @@ async function measure(report: Report, windowMs: number): Promise<void> {
   }
 }
 
-/** Waits until neither hub nor agent has burnt 50 ms of CPU within 5 s: the work of starting is over. */
+/**
+ * Waits until neither hub nor agent has burnt 50 ms of CPU in any 5 s of the last 25: the work of starting is over, and the agents
+ * have told what their boards are, which they do after 15 s.
+ */
 async function settled(lab: Lab): Promise<void> {
   const pids = [(await lab.pids('worker-1'))['agent'] ?? 0, (await lab.pids('hub'))['hub'] ?? 0];
   let last = Number.NaN;
+  let calmLooks = 0;
   await lab.eventually(
     () => {
       const now = pids.reduce((sum, pid) => sum + sampleProcess(pid).cpuMs, 0);
-      const calm = now - last <= 50;
+      calmLooks = now - last <= 50 ? calmLooks + 1 : 0;
       last = now;
-      return calm;
+      return calmLooks >= 5;
     },
     { withinMs: 120_000, everyMs: 5000 },
   );
