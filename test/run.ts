@@ -136,7 +136,8 @@ async function main(): Promise<void> {
       if (result.failed > 0) process.stdout.write(`${result.output}\n`);
     }
   };
-  await Promise.all(Array.from({ length: Number(values.jobs ?? cpus().length) }, worker));
+  // One more than processors: many files wait for disks, sockets and engines.
+  await Promise.all(Array.from({ length: Number(values.jobs ?? cpus().length + 1) }, worker));
   const sum = (pick: (r: Result) => number): number => results.reduce((n, r) => n + pick(r), 0);
   const failed = sum((r) => r.failed);
   for (const r of results.filter((result) => result.failed > 0)) process.stdout.write(`FAIL ${r.name}\n`);
