@@ -3,7 +3,7 @@ import { inParallel } from '../../kit/parallel.ts';
 import type { CronJob, Job } from '../../protocol/kinds/batch.ts';
 import type { ObjectReference } from '../../protocol/kinds/meta.ts';
 import type { Change, NewObject } from '../cluster.ts';
-import { canonicalJson } from '../decide/content-hash.ts';
+import { sameJson } from '../decide/content-hash.ts';
 import { type CronDue, cronDue } from '../decide/cron-due.ts';
 import { type CronNote, type CronPlan, planCronJob } from '../decide/cron-job.ts';
 import { parseCron } from '../decide/cron-schedule.ts';
@@ -196,7 +196,7 @@ export class CronJobController implements Loop {
           ...(last === undefined ? {} : { lastScheduleTime: last }),
           ...(lastSuccessfulTime === undefined ? {} : { lastSuccessfulTime }),
         };
-        if (canonicalJson(status) === canonicalJson(draft.status ?? {})) return false;
+        if (sameJson(status, draft.status ?? {})) return false;
         draft.status = status;
         return true;
       },

@@ -20,6 +20,7 @@ import { controllerUid } from '../decide/pod-facts.ts';
 import { keyOf, type Loop, type LoopDeps, referenceTo, splitKey, tolerant } from '../loop.ts';
 import { Holds } from './holds.ts';
 import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
+import { orphansIn } from './ownership.ts';
 import { PodControl, podFromTemplate } from './pod-control.ts';
 import { type CurrentRevision, RevisionHistory } from './revision-history.ts';
 import { slowStart } from './slow-start.ts';
@@ -134,7 +135,9 @@ export class DaemonSetController implements Loop {
   /** Takes over pods and revisions that match and have no controller, lets go of pods that no longer match. */
   async #claim(set: DaemonSet): Promise<void> {
     const { view } = this.#deps;
-    const { adopt, release } = planClaim(set, set.spec.selector, view.list('Pod', set.metadata.namespace));
+    const { uid, namespace } = set.metadata;
+    const pods = [...view.ownedBy('Pod', uid), ...orphansIn(view, 'Pod', namespace)];
+    const { adopt, release } = planClaim(set, set.spec.selector, pods);
     await inParallel(release, WRITES_IN_FLIGHT, (pod) => this.#pods.release(set, pod));
     await inParallel(adopt, WRITES_IN_FLIGHT, (pod) => this.#pods.adopt(set, pod));
     await this.#history.adopt(set);

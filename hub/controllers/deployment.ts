@@ -21,7 +21,7 @@ import {
   tolerant,
 } from '../loop.ts';
 import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
-import { adoptObject, controllerReference, releaseObject } from './ownership.ts';
+import { adoptObject, controllerReference, orphansIn, releaseObject } from './ownership.ts';
 import { errorText } from './pod-control.ts';
 
 /**
@@ -98,8 +98,9 @@ export class DeploymentController implements Loop {
   /** Takes over ReplicaSets that match and have no controller, lets go of those that no longer match. */
   async #claim(deployment: Deployment): Promise<void> {
     const { view, client } = this.#deps;
-    const all = view.list('ReplicaSet', deployment.metadata.namespace);
-    const { adopt, release } = planClaim(deployment, deployment.spec.selector, all);
+    const { uid, namespace } = deployment.metadata;
+    const sets = [...view.ownedBy('ReplicaSet', uid), ...orphansIn(view, 'ReplicaSet', namespace)];
+    const { adopt, release } = planClaim(deployment, deployment.spec.selector, sets);
     for (const rs of release) await releaseObject(client, 'ReplicaSet', deployment, rs);
     for (const rs of adopt) await adoptObject(client, 'ReplicaSet', deployment, rs);
   }

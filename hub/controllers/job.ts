@@ -11,6 +11,7 @@ import { controllerUid, isActive } from '../decide/pod-facts.ts';
 import { keyOf, type Loop, type LoopDeps, momentOf, referenceTo, splitKey, tolerant } from '../loop.ts';
 import { jobPod } from './job-pod.ts';
 import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
+import { orphansIn } from './ownership.ts';
 import { controllerReference, PodControl } from './pod-control.ts';
 
 /** Writes in flight per job: they share one flush of the store. */
@@ -178,9 +179,9 @@ export class JobController implements Loop {
       await this.#pods.release(job, pod);
     });
     if (job.spec.manualSelector !== true || jobFinished(job) !== undefined) return;
-    const orphans = view
-      .list('Pod', job.metadata.namespace)
-      .filter((pod) => controllerUid(pod) === undefined && isActive(pod) && matches(pod));
+    const orphans = orphansIn(view, 'Pod', job.metadata.namespace).filter(
+      (pod) => isActive(pod) && matches(pod),
+    );
     await inParallel(orphans, WRITES_IN_FLIGHT, (pod) => this.#adopt(job, pod));
   }
 

@@ -1,6 +1,15 @@
-import type { KindName } from '../../protocol/kinds/kind-map.ts';
+import type { KindMap, KindName } from '../../protocol/kinds/kind-map.ts';
 import type { KubeObject, OwnerReference } from '../../protocol/kinds/meta.ts';
-import type { ClusterClient } from '../cluster.ts';
+import type { ClusterClient, ClusterView } from '../cluster.ts';
+
+/** Objects of the namespace that have no controller, found by index: what an owner may adopt. */
+export function orphansIn<K extends KindName>(
+  view: Pick<ClusterView, 'ownedBy'>,
+  kind: K,
+  namespace: string | undefined,
+): readonly KindMap[K][] {
+  return view.ownedBy(kind, '').filter((object) => object.metadata.namespace === namespace);
+}
 
 /** Makes `owner` the controller of an object that has none by then; does nothing when it is gone, another, or owned meanwhile. */
 export async function adoptObject(

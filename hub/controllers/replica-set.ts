@@ -8,6 +8,7 @@ import { type ReplicaFailure, rollUpReplicaSet } from '../decide/replica-set-sta
 import { planReplicas } from '../decide/replicas.ts';
 import { keyOf, type Loop, type LoopDeps, momentOf, splitKey, tolerant } from '../loop.ts';
 import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
+import { orphansIn } from './ownership.ts';
 import { errorText, PodControl, podFromTemplate } from './pod-control.ts';
 import { slowStart } from './slow-start.ts';
 
@@ -73,7 +74,7 @@ export class ReplicaSetController implements Loop {
     const { namespace, name } = splitKey(key);
     const rs = view.get('ReplicaSet', namespace, name);
     if (rs === undefined) return;
-    const orphans = view.ownedBy('Pod', '').filter((pod) => pod.metadata.namespace === namespace);
+    const orphans = orphansIn(view, 'Pod', namespace);
     const owned = view.ownedBy('Pod', rs.metadata.uid);
     const surroundings = { related: this.#related(rs, owned), nowMs: clock.nowMs() };
     const plan = planReplicas(rs, owned, orphans, surroundings);

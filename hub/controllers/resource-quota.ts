@@ -3,7 +3,7 @@ import type { KindName } from '../../protocol/kinds/kind-map.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Change } from '../cluster.ts';
-import { canonicalJson } from '../decide/content-hash.ts';
+import { sameJson } from '../decide/content-hash.ts';
 import { isTerminal } from '../decide/pod-facts.ts';
 import { concerns, quotaStatus } from '../decide/quota.ts';
 import { quotaUsage, uncountedInMs } from '../decide/quota-usage.ts';
@@ -61,7 +61,7 @@ export class ResourceQuotaController implements Loop {
       .map((spec): [KindSpec, readonly KubeObject[]] => [spec, view.list(idOf(spec) as KindName, namespace)]);
     const status = quotaStatus(quota, held, (kind, object) => quotaUsage(kind, object, nowMs));
     this.#lookAgain(key, held, nowMs);
-    if (canonicalJson(status) === canonicalJson(quota.status ?? {})) return;
+    if (sameJson(status, quota.status ?? {})) return;
     await client.updateStatus('ResourceQuota', { ...quota, status });
   }
 

@@ -9,7 +9,8 @@ import { claimName, isStaleClaim, ordinalOf, podName, templateNames } from '../d
 import { planStatefulSet, revisionOf, type StatefulStep } from '../decide/stateful-set.ts';
 import { type Revisions, rollUpStatefulSet } from '../decide/stateful-set-status.ts';
 import { keyOf, type Loop, type LoopDeps, momentOf, splitKey, tolerant } from '../loop.ts';
-import { controllerDeps, ObjectLoop } from './object-loop.ts';
+import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
+import { orphansIn } from './ownership.ts';
 import { PodControl } from './pod-control.ts';
 import { RevisionHistory } from './revision-history.ts';
 import { StatefulPods } from './stateful-pods.ts';
@@ -37,6 +38,7 @@ export class StatefulSetController implements Loop {
       name: 'stateful-set',
       kind: 'StatefulSet',
       reconcile: (key) => this.#reconcile(key),
+      spacingMs: (key) => this.#spacingMs(key),
       onChange: (change) => this.#onChange(change),
     });
   }
@@ -60,6 +62,11 @@ export class StatefulSetController implements Loop {
         if (templateNames(set).some((template) => name.startsWith(claimName(template, set.metadata.name))))
           this.#loop.add(keyOf(set));
     }
+  }
+
+  #spacingMs(key: string): number {
+    const { namespace, name } = splitKey(key);
+    return spacingForPods(this.#deps.view.get('StatefulSet', namespace, name)?.status?.replicas ?? 0);
   }
 
   #onPod(pod: Pod): void {
@@ -147,9 +154,7 @@ export class StatefulSetController implements Loop {
   async #claimPods(set: StatefulSet): Promise<void> {
     const { metadata, spec } = set;
     const matches = (pod: Pod): boolean => selectorMatches(spec.selector, pod.metadata.labels);
-    const orphans = this.#deps.view
-      .ownedBy('Pod', '')
-      .filter((pod) => pod.metadata.namespace === metadata.namespace)
+    const orphans = orphansIn(this.#deps.view, 'Pod', metadata.namespace)
       .filter((pod) => pod.metadata.deletionTimestamp === undefined)
       .filter((pod) => matches(pod) && ordinalOf(metadata.name, pod.metadata.name) !== undefined);
     for (const pod of orphans) await this.#pods.adopt(set, pod);

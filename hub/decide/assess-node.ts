@@ -11,7 +11,7 @@ import {
   TAINT_UNSCHEDULABLE,
   toleratedForMs,
 } from '../../protocol/taints.ts';
-import { canonicalJson } from './content-hash.ts';
+import { sameJson } from './content-hash.ts';
 import type { Moment } from './moment.ts';
 import { isTerminal } from './pod-facts.ts';
 
@@ -60,9 +60,7 @@ export function assessNode(node: Node, heard: boolean, now: Moment): NodeAssessm
     ...wanted.map((t) => present.find((p) => p.key === t.key && p.effect === t.effect) ?? stamp(t, now)),
   ];
   const before = node.status?.conditions?.find((c) => c.type === 'Ready');
-  const changed =
-    canonicalJson(before ?? null) !== canonicalJson(ready) ||
-    canonicalJson(present) !== canonicalJson(taints);
+  const changed = !sameJson(before ?? null, ready) || !sameJson(present, taints);
   return { ready, taints, changed };
 }
 

@@ -2,7 +2,7 @@ import type { Condition, OwnerReference } from '../../protocol/kinds/meta.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { PodDisruptionBudget } from '../../protocol/kinds/policy.ts';
 import { selectorMatches } from '../../protocol/selector.ts';
-import { canonicalJson } from './content-hash.ts';
+import { sameJson } from './content-hash.ts';
 import { resolveCount } from './int-or-percent.ts';
 import type { Moment } from './moment.ts';
 import { withCondition } from './node-object.ts';
@@ -68,8 +68,7 @@ export function rollUpBudget(
 ): BudgetRollup {
   const disrupted = stillExpected(pdb, pods, now);
   const wanted = desiredOf(pdb, pods, scaleOf);
-  const changed = (status: BudgetStatus): boolean =>
-    canonicalJson(status) !== canonicalJson(pdb.status ?? {});
+  const changed = (status: BudgetStatus): boolean => !sameJson(status, pdb.status ?? {});
   const heard = { lookAgainMs: disrupted.lookAgainMs, notDeleted: disrupted.notDeleted };
   if (!wanted.ok) {
     const status = failedStatus(pdb, wanted.why, now);

@@ -1,7 +1,7 @@
 import type { Job, JobStatus } from '../../protocol/kinds/batch.ts';
 import type { Condition } from '../../protocol/kinds/meta.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
-import { canonicalJson } from './content-hash.ts';
+import { sameJson } from './content-hash.ts';
 import { isTerminating, isTracked, type JobWorld, jobFinished, jobHas } from './job-facts.ts';
 import { type JobPodPlan, planJobPods } from './job-pods.ts';
 import { type JobTally, tallyJob } from './job-tally.ts';
@@ -92,7 +92,7 @@ function planRunning(world: JobWorld): JobPlan {
   return {
     ...plan,
     status,
-    changed: canonicalJson(status) !== canonicalJson(job.status ?? {}),
+    changed: !sameJson(status, job.status ?? {}),
     isEnding: verdict !== undefined,
     stop: verdict === undefined ? [] : pods.filter(isActive),
     release: tally.release,

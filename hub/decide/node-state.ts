@@ -140,14 +140,6 @@ export function withFreshPod(node: NodeState, pod: PodToPlace): NodeState {
   return copy;
 }
 
-/** A copy without a pod: its requests are free and its estimate is taken to be. */
-export function withoutPod(node: NodeState, pod: PodToPlace): NodeState {
-  const copy = copyOf(node);
-  removePod(copy, pod);
-  copy.assumed = addUse(copy.assumed, pod.estimate, -1);
-  return copy;
-}
-
 function copyOf(node: NodeState): OwnNodeState {
   return {
     ...node,

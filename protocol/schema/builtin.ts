@@ -33,12 +33,6 @@ export function packageOfGroupVersion(apiVersion: string): string {
   return `${Object.hasOwn(PACKAGES, group) ? PACKAGES[group] : group}/${version ?? ''}`;
 }
 
-/** `coordination.k8s.io` for the package `coordination/v1`; empty for core. */
-export function groupOfPackage(packageName: string): string {
-  const name = packageName.split('/')[0] ?? '';
-  return GROUPS[name] ?? name;
-}
-
 /** The schema of a built-in kind, or undefined when the API version has no such kind. */
 export function schemaOf(
   apiVersion: string,
