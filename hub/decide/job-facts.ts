@@ -56,18 +56,25 @@ export function countIn(pod: Pod, annotation: string): number {
 }
 
 /**
- * True when the pod has failed for its job: it ended so, or it is being deleted. With podReplacementPolicy Failed the latter counts
- * only once nothing waits for a device any more, so that two pods never work side by side.
+ * True when the pod has failed for its job: it ended so, it is written down as failed, or it is being deleted. With
+ * podReplacementPolicy Failed the last counts only once nothing waits for a device any more, so that two pods never work side by side.
  */
 export function hasFailed(job: Job, pod: Pod): boolean {
   if (pod.status?.phase === 'Failed') return true;
-  if (pod.metadata.deletionTimestamp === undefined || pod.status?.phase === 'Succeeded') return false;
+  if (pod.metadata.deletionTimestamp === undefined) return false;
+  if (pod.status?.phase === 'Succeeded') return isWrittenOff(job, pod);
   return job.spec.podReplacementPolicy !== 'Failed' || pod.metadata.deletionGracePeriodSeconds === 0;
 }
 
-/** True when the pod has ended well. */
-export function hasSucceeded(pod: Pod): boolean {
-  return pod.status?.phase === 'Succeeded';
+/** True when the pod has ended well, and was not counted as failed before it did. */
+export function hasSucceeded(job: Job, pod: Pod): boolean {
+  return pod.status?.phase === 'Succeeded' && !isWrittenOff(job, pod);
+}
+
+/** Of a pod that was counted as failed while it was being stopped, and then ended well after all, the first word stands. */
+function isWrittenOff(job: Job, pod: Pod): boolean {
+  if (pod.metadata.deletionTimestamp === undefined) return false;
+  return job.status?.uncountedTerminatedPods?.failed?.includes(pod.metadata.uid) ?? false;
 }
 
 /** True when the pod is being deleted and has not ended. */

@@ -114,7 +114,8 @@ function carriedOn(job: Job, pods: readonly Pod[]): { failures: number; ignored:
 /** Ms until a pod may be made after the failures since the last success among `pods`. */
 function backoffLeftMs({ job, now }: JobWorld, pods: readonly Pod[]): number {
   const ended = (pod: Pod): number => endedAtMs(pod, now.atMs);
-  const lastSuccess = Math.max(Number.NEGATIVE_INFINITY, ...pods.filter(hasSucceeded).map(ended));
+  const good = pods.filter((pod) => hasSucceeded(job, pod));
+  const lastSuccess = Math.max(Number.NEGATIVE_INFINITY, ...good.map(ended));
   const failures = pods.filter((pod) => hasFailed(job, pod) && ended(pod) > lastSuccess);
   if (failures.length === 0) return 0;
   const waitMs = Math.min(BACKOFF_MAX_MS, BACKOFF_BASE_MS * 2 ** Math.min(failures.length - 1, 20));

@@ -60,7 +60,7 @@ export function tallyJob({ job, pods, now }: JobWorld): JobTally {
   const release: Pod[] = [];
   for (const pod of tracked) {
     if (known.size >= MAX_UNCOUNTED && !known.has(pod.metadata.uid)) continue;
-    if (hasSucceeded(pod)) {
+    if (hasSucceeded(job, pod)) {
       if (isIndexed(job)) addIndex(doneIndexes, indexOf(job, pod));
       else if (!known.has(pod.metadata.uid)) good.uncounted.push(pod.metadata.uid);
     } else if (hasFailed(job, pod)) {
