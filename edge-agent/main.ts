@@ -4,7 +4,6 @@ import { ConfigError, readConfig } from '../kit/config.ts';
 import { describeConfig, describeFlags } from '../kit/describe-config.ts';
 import { DirectoryInUseError } from '../kit/directory-lock.ts';
 import { createLogger, type Logger } from '../kit/logger.ts';
-import { forgoNumberTable } from '../kit/mqtt-packet.ts';
 import { Agent } from './agent.ts';
 import { agentSettings } from './config.ts';
 import { ProfileError } from './decide/profile.ts';
@@ -65,7 +64,6 @@ async function main(argv: readonly string[]): Promise<void> {
     log.error('agent failed, ending for a restart', { err });
     process.exit(1);
   });
-  forgoNumberTable();
   const program = process.argv[1] ?? '';
   const options = {
     ...values,
