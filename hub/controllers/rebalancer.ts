@@ -6,6 +6,7 @@ import type { Deployment } from '../../protocol/kinds/workloads.ts';
 import type { Change } from '../cluster.ts';
 import { planRound } from '../decide/rebalance-round.ts';
 import { MAX_MOVES, REBALANCE, type RebalanceTerms, rebalanceTerms } from '../decide/rebalance-terms.ts';
+import { DEFAULT_REBALANCE_TIMES, type RebalanceTimes } from '../decide/rebalance-times.ts';
 import { newReplicaSet } from '../decide/revisions.ts';
 import { PRICE_LABEL } from '../decide/scores/price.ts';
 import { keyOf, type Loop, type LoopDeps, loopQueue, referenceTo } from '../loop.ts';
@@ -15,9 +16,6 @@ import { RebalanceLog } from './rebalance-log.ts';
 import { type RebalancePorts, RebalanceWishes, type Willing } from './rebalance-wishes.ts';
 
 const ROUND = 'round';
-/** Changes come in swarms: a round gathers for so long, and rounds are so far apart at least. */
-const GATHER_MS = 2_000;
-const SPACING_MS = 10_000;
 /** Rounds take at most this share of the processor. */
 const SHARE = 0.02;
 const HOUR_MS = 3_600_000;
@@ -30,6 +28,7 @@ const HOUR_MS = 3_600_000;
 export class Rebalancer implements Loop {
   readonly #deps: LoopDeps;
   readonly #ports: RebalancePorts;
+  readonly #times: RebalanceTimes;
   readonly #queue: KeyedQueue;
   readonly #log: RebalanceLog;
   readonly #mover: PodMover;
@@ -42,11 +41,12 @@ export class Rebalancer implements Loop {
   #stirredAtMs: number | undefined;
   #notBeforeMs = 0;
 
-  constructor(deps: LoopDeps, ports: RebalancePorts) {
+  constructor(deps: LoopDeps, ports: RebalancePorts, times: RebalanceTimes = DEFAULT_REBALANCE_TIMES) {
     this.#deps = controllerDeps(deps, 'rebalancer');
     this.#ports = ports;
+    this.#times = times;
     this.#log = new RebalanceLog(deps.clock);
-    this.#wishes = new RebalanceWishes(deps, ports);
+    this.#wishes = new RebalanceWishes(deps, ports, times);
     this.#mover = new PodMover(deps, ports.preview, ports.useOf, (end) => this.#log.ended(end));
     this.#queue = loopQueue(() => this.#round(), this.#deps, 1);
   }
@@ -59,7 +59,7 @@ export class Rebalancer implements Loop {
     );
     this.#mover.start(signal);
     this.#recall();
-    this.#queue.addAfter(ROUND, GATHER_MS);
+    this.#queue.addAfter(ROUND, this.#times.gatherMs);
     signal.addEventListener('abort', () => void this.stop(), { once: true });
   }
 
@@ -108,7 +108,7 @@ export class Rebalancer implements Loop {
   }
 
   #delayMs(): number {
-    return Math.max(GATHER_MS, this.#notBeforeMs - this.#deps.clock.monotonicMs());
+    return Math.max(this.#times.gatherMs, this.#notBeforeMs - this.#deps.clock.monotonicMs());
   }
 
   async #round(): Promise<void> {
@@ -124,10 +124,11 @@ export class Rebalancer implements Loop {
     this.#wishes.readAll();
     const { wishes, isForming, costMs } = await this.#wishes.gather(willing);
     const nowMs = clock.monotonicMs();
-    this.#notBeforeMs = nowMs + Math.max(SPACING_MS, costMs / SHARE);
+    this.#notBeforeMs = nowMs + Math.max(this.#times.spacingMs, costMs / SHARE);
     const moves = this.#mover.moves();
     const plan = planRound({
       nowMs,
+      times: this.#times,
       wishes,
       isForming,
       standing: this.#standing,

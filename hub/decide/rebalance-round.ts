@@ -1,4 +1,5 @@
 import type { Merit } from './candidates.ts';
+import type { RebalanceTimes } from './rebalance-times.ts';
 
 /** A pod that should leave its node. Times of rounds are monotonic. */
 export interface Wish {
@@ -21,6 +22,7 @@ export interface Wish {
 /** What a round decides on. */
 export interface Round {
   readonly nowMs: number;
+  readonly times: RebalanceTimes;
   readonly wishes: readonly Wish[];
   /** Somebody would wish to leave if the load goes on. */
   readonly isForming: boolean;
@@ -49,14 +51,6 @@ export interface RoundPlan {
 
 /** Pods on the move at a time, in all the fleet. */
 export const MAX_MOVING = 2;
-/** How long a wish has to stand; less when what it follows from is plain or has been looked at for minutes already. */
-const STANDING_MS = 3 * 60_000;
-const SHORT_STANDING_MS = 60_000;
-/** How long after a node came or a price changed the reason is taken to be that. */
-const STIRRED_MS = 10 * 60_000;
-/** How long after a move the load of its nodes is not trusted: the pod is there, and what it uses is not told yet. */
-const SETTLING_MS = 60_000;
-const LOOK_AGAIN_MS = 60_000;
 
 /**
  * Decides on the wishes of a round: those that have stood for long enough, inside all budgets, the most useful first. One move a round, so
@@ -83,12 +77,12 @@ function mayBegin(wish: Wish, round: Round, standing: ReadonlyMap<string, number
 }
 
 function maturesAtMs(wish: Wish, round: Round, standing: ReadonlyMap<string, number>): number {
-  const { nowMs, stirredAtMs = Number.NEGATIVE_INFINITY } = round;
-  const isStirred = nowMs - stirredAtMs < STIRRED_MS;
+  const { nowMs, times, stirredAtMs = Number.NEGATIVE_INFINITY } = round;
+  const isStirred = nowMs - stirredAtMs < times.stirredMs;
   const sinceMs = standing.get(wish.key) ?? nowMs;
-  const standsMs = wish.byLoad || isStirred ? SHORT_STANDING_MS : STANDING_MS;
+  const standsMs = wish.byLoad || isStirred ? times.shortStandingMs : times.standingMs;
   const movedAtMs = Math.max(round.movedAtMs(wish.from), round.movedAtMs(wish.to));
-  return Math.max(sinceMs + standsMs, movedAtMs + SETTLING_MS);
+  return Math.max(sinceMs + standsMs, movedAtMs + times.settlingMs);
 }
 
 /** Nodes in trouble first, relieved by as few moves as can be; then by what is gained. */
@@ -99,9 +93,10 @@ function mostUsefulFirst(a: Wish, b: Wish): number {
 }
 
 function nextLookMs(round: Round, standing: ReadonlyMap<string, number>): number | undefined {
-  if (round.wishes.length === 0) return round.isForming ? LOOK_AGAIN_MS : undefined;
+  const { lookAgainMs } = round.times;
+  if (round.wishes.length === 0) return round.isForming ? lookAgainMs : undefined;
   const waits = round.wishes
     .map((wish) => maturesAtMs(wish, round, standing) - round.nowMs)
     .filter((ms) => ms > 0);
-  return Math.min(LOOK_AGAIN_MS, ...waits);
+  return Math.min(lookAgainMs, ...waits);
 }

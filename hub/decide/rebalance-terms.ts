@@ -2,6 +2,7 @@ import type { Namespace } from '../../protocol/kinds/core.ts';
 import type { Pod, Volume } from '../../protocol/kinds/pod.ts';
 import type { Deployment, ReplicaSet } from '../../protocol/kinds/workloads.ts';
 import { isActive, isReady } from './pod-facts.ts';
+import type { RebalanceTimes } from './rebalance-times.ts';
 import { isMoving } from './replicas.ts';
 import { rolloutBounds } from './rollout.ts';
 
@@ -13,8 +14,6 @@ export const MAX_MOVES = 'coxswain.dev/rebalance-max-moves-per-hour';
 const SAFE_TO_EVICT = 'cluster-autoscaler.kubernetes.io/safe-to-evict';
 
 const DEFAULT_MAX_MOVES = 6;
-/** A pod shows what it uses only after a while, and shall not be sent from node to node. */
-const MIN_AGE_MS = 3 * 60_000;
 
 /** An annotation that cannot be read. */
 export interface BadAnnotation {
@@ -73,7 +72,7 @@ export function isSettled(deployment: Deployment, rs: ReplicaSet): boolean {
 }
 
 /** True when nothing ties the pod to its node and it is there long enough, by the hub's clock. */
-export function isMovable(pod: Pod, nowMs: number): boolean {
+export function isMovable(pod: Pod, nowMs: number, { minAgeMs }: RebalanceTimes): boolean {
   const { metadata, spec } = pod;
   const { schedulerName = 'default-scheduler', volumes = [] } = spec;
   return (
@@ -83,7 +82,7 @@ export function isMovable(pod: Pod, nowMs: number): boolean {
     !isMoving(pod) &&
     metadata.annotations?.[SAFE_TO_EVICT] !== 'false' &&
     (schedulerName === '' || schedulerName === 'default-scheduler') &&
-    nowMs - Date.parse(metadata.creationTimestamp) >= MIN_AGE_MS &&
+    nowMs - Date.parse(metadata.creationTimestamp) >= minAgeMs &&
     volumes.every(isEverywhere)
   );
 }

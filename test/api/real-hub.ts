@@ -50,6 +50,7 @@ export async function startRealHub(
       broker: '',
       clusterCidr: '10.244.0.0/16',
       tolerationSeconds: 0,
+      rebalanceAfterSeconds: 300,
       auditLog: audit ? join(dir, 'audit.log') : '',
       auditLogMaxMib: 1,
       schemaDir: join(dir, 'schema'),

@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
 import { nextMoveStep } from '../../../../hub/decide/rebalance-move.ts';
 import { isMovable, isSettled, rebalanceTerms } from '../../../../hub/decide/rebalance-terms.ts';
+import { DEFAULT_REBALANCE_TIMES } from '../../../../hub/decide/rebalance-times.ts';
 import { MOVING, planReplicas } from '../../../../hub/decide/replicas.ts';
 import type { Namespace } from '../../../../protocol/kinds/core.ts';
 import type { Pod, PodSpec } from '../../../../protocol/kinds/pod.ts';
@@ -217,7 +218,7 @@ spec('who is moved', (it) => {
 
   it('pods that nothing ties to their node', () => {
     const movable = (one: Pod, parts: Partial<PodSpec> = {}): boolean =>
-      isMovable({ ...one, spec: { ...one.spec, ...parts } }, MARKED_MS);
+      isMovable({ ...one, spec: { ...one.spec, ...parts } }, MARKED_MS, DEFAULT_REBALANCE_TIMES);
     assert.ok(movable(mine('a')));
     assert.ok(
       movable(mine('a'), {

@@ -2,12 +2,14 @@ import * as assert from 'uvu/assert';
 import type { LiveState, NodeState } from '../../../../hub/decide/node-state.ts';
 import type { PodToPlace } from '../../../../hub/decide/pod-to-place.ts';
 import { judgeMove, type Outlook } from '../../../../hub/decide/rebalance.ts';
-import { LONG_MS, mostUsed, rangeOf, withReading, withUse } from '../../../../hub/decide/rebalance-load.ts';
+import { mostUsed, rangeOf, withReading, withUse } from '../../../../hub/decide/rebalance-load.ts';
 import { planRound, type Round, type Wish } from '../../../../hub/decide/rebalance-round.ts';
+import { DEFAULT_REBALANCE_TIMES as TIMES } from '../../../../hub/decide/rebalance-times.ts';
 import { live, nodeOf, podOf } from '../../../build/placement.ts';
 import { spec } from '../../../spec.ts';
 
 const MINUTE_MS = 60_000;
+const LONG_MS = TIMES.longMs;
 const MIB = 2 ** 20;
 
 const using = (cpuMilli: number): PodToPlace => podOf({ estimate: { cpuMilli, memoryBytes: 8 * MIB } });
@@ -33,6 +35,7 @@ function verdict(
       ...outlook,
     },
     { from: range(from), to: range(to) },
+    TIMES,
   );
   return judged.do === 'leave' ? `${judged.why}${judged.byLoad ? ' by load' : ''}` : judged.do;
 }
@@ -85,11 +88,11 @@ spec('judgeMove', (it) => {
 
 spec('the load of a long time', (it) => {
   it('forgets peaks in its least and dips in its most', () => {
-    let history = withReading(undefined, live(0.3), 0);
+    let history = withReading(undefined, live(0.3), 0, TIMES);
     for (let atMs = 3_000; atMs <= 20 * MINUTE_MS; atMs += 3_000) {
       const isPeak = atMs % (6 * MINUTE_MS) < 4 * MINUTE_MS;
-      history = withReading(history, live(isPeak ? 0.95 : 0.3), atMs);
-      const range = rangeOf(history, atMs);
+      history = withReading(history, live(isPeak ? 0.95 : 0.3), atMs, TIMES);
+      const range = rangeOf(history, atMs, TIMES);
       assert.is(range?.least.heldCpuRatio, 0.3);
       if (atMs > 5 * MINUTE_MS) assert.is(range?.most.heldCpuRatio, 0.95);
     }
@@ -97,19 +100,19 @@ spec('the load of a long time', (it) => {
   });
 
   it('counts the last reading as long as nothing else is told', () => {
-    const history = withReading(withReading(undefined, live(0.2), 0), live(0.9), MINUTE_MS);
-    assert.is(rangeOf(history, 5.5 * MINUTE_MS)?.least.heldCpuRatio, 0.2);
-    assert.is(rangeOf(history, 6.5 * MINUTE_MS)?.least.heldCpuRatio, 0.9);
-    assert.is(rangeOf(history, MINUTE_MS)?.knownMs, MINUTE_MS);
-    assert.is(rangeOf(history, 60 * MINUTE_MS)?.knownMs, LONG_MS);
+    const history = withReading(withReading(undefined, live(0.2), 0, TIMES), live(0.9), MINUTE_MS, TIMES);
+    assert.is(rangeOf(history, 5.5 * MINUTE_MS, TIMES)?.least.heldCpuRatio, 0.2);
+    assert.is(rangeOf(history, 6.5 * MINUTE_MS, TIMES)?.least.heldCpuRatio, 0.9);
+    assert.is(rangeOf(history, MINUTE_MS, TIMES)?.knownMs, MINUTE_MS);
+    assert.is(rangeOf(history, 60 * MINUTE_MS, TIMES)?.knownMs, LONG_MS);
   });
 
   it('knows the most that a pod used', () => {
-    let history = withUse(undefined, { cpuMilli: 10, memoryBytes: 5 }, 0);
-    history = withUse(history, { cpuMilli: 500, memoryBytes: 1 }, 1_000);
-    history = withUse(history, { cpuMilli: 20, memoryBytes: 1 }, LONG_MS);
+    let history = withUse(undefined, { cpuMilli: 10, memoryBytes: 5 }, 0, TIMES);
+    history = withUse(history, { cpuMilli: 500, memoryBytes: 1 }, 1_000, TIMES);
+    history = withUse(history, { cpuMilli: 20, memoryBytes: 1 }, LONG_MS, TIMES);
     assert.equal(mostUsed(history), { cpuMilli: 500, memoryBytes: 5 });
-    history = withUse(history, { cpuMilli: 20, memoryBytes: 1 }, 2 * LONG_MS);
+    history = withUse(history, { cpuMilli: 20, memoryBytes: 1 }, 2 * LONG_MS, TIMES);
     assert.equal(mostUsed(history), { cpuMilli: 20, memoryBytes: 1 });
   });
 });
@@ -131,6 +134,7 @@ const wish = (parts: Partial<Wish> = {}): Wish => ({
 
 const round = (wishes: readonly Wish[], parts: Partial<Round> = {}): Round => ({
   nowMs: 10 * MINUTE_MS,
+  times: TIMES,
   wishes,
   isForming: false,
   standing: new Map(wishes.map(({ key }) => [key, 0])),
