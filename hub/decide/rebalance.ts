@@ -1,5 +1,5 @@
 import { type Merit, nodeMerits } from './candidates.ts';
-import type { LiveState, NodeState } from './node-state.ts';
+import { type LiveState, NO_USE, type NodeState } from './node-state.ts';
 import { TOTAL_WEIGHT } from './place.ts';
 import type { PodToPlace } from './pod-to-place.ts';
 import type { LoadRange } from './rebalance-load.ts';
@@ -96,8 +96,8 @@ function gainsOf(
   fromLive: LiveState | undefined,
   toLive: LiveState | undefined,
 ): Gains {
-  const here = nodeMerits(pod, { ...from, live: fromLive });
-  const there = nodeMerits(pod, { ...to, live: toLive });
+  const here = nodeMerits(pod, seenAs(from, fromLive));
+  const there = nodeMerits(pod, seenAs(to, toLive));
   const points = (merit: Merit): number => (there[merit] - here[merit]) / TOTAL_WEIGHT;
   return {
     load: points('load'),
@@ -105,6 +105,11 @@ function gainsOf(
     price: points('price') + beside.price / TOTAL_WEIGHT,
     rules: points('rules') + beside.rules / TOTAL_WEIGHT + (unruly ? RULE_GAIN : 0),
   };
+}
+
+/** Without telemetry the node is what objects say: what was placed lately comes and goes with telemetry. */
+function seenAs(node: NodeState, live: LiveState | undefined): NodeState {
+  return live === undefined ? { ...node, live, assumed: NO_USE } : { ...node, live };
 }
 
 function sum({ load, heat, price, rules }: Gains): number {
