@@ -82,11 +82,14 @@ export function judgeMove(outlook: Outlook, loads: Loads, { longMs, newcomerMs }
   return sum(gainsOf(outlook, from.live, to.live)) >= bar(from.live) ? { do: 'wait' } : STAY;
 }
 
-/** True unless the pod is worse off on `to` at this moment: what a move that is under way is asked before it ends. */
+/**
+ * True unless the pod is clearly worse off on `to` at this moment: what a move that is under way is asked before it ends. A moment is
+ * no long time, and starting the replacement alone keeps a small board busy, so it has to be much worse.
+ */
 export function isStillBetter(outlook: Outlook): boolean {
   const { from, to } = outlook;
   const known = from.live !== undefined && to.live !== undefined;
-  return sum(gainsOf(outlook, known ? from.live : undefined, known ? to.live : undefined)) >= 0;
+  return sum(gainsOf(outlook, known ? from.live : undefined, known ? to.live : undefined)) > -HOT_GAIN;
 }
 
 type Gains = Readonly<Record<Merit, number>>;

@@ -343,13 +343,13 @@ export class MemoryDevice {
   #heartbeat(): void {
     if (!this.#online) return;
     this.#link.heartbeat(this.name, this.tells ? this.#sample() : undefined);
-    this.#beat = this.#clock.after(HEARTBEAT_MS, () => this.#heartbeat());
+    this.#beat = this.#clock.after(this.#facts.heartbeatMs, () => this.#heartbeat());
   }
 
   #sample(): Telemetry {
     const { useOf } = this;
     return {
-      windowMs: HEARTBEAT_MS,
+      windowMs: this.#facts.heartbeatMs,
       cpuRatio: this.cpuRatio,
       memoryUsedBytes: 200 * 2 ** 20,
       memoryTotalBytes: this.#facts.memoryBytes,

@@ -1,7 +1,7 @@
 import * as assert from 'uvu/assert';
 import type { LiveState, NodeState } from '../../../../hub/decide/node-state.ts';
 import type { PodToPlace } from '../../../../hub/decide/pod-to-place.ts';
-import { judgeMove, type Outlook } from '../../../../hub/decide/rebalance.ts';
+import { isStillBetter, judgeMove, type Outlook } from '../../../../hub/decide/rebalance.ts';
 import { mostUsed, rangeOf, withReading, withUse } from '../../../../hub/decide/rebalance-load.ts';
 import { planRound, type Round, type Wish } from '../../../../hub/decide/rebalance-round.ts';
 import { DEFAULT_REBALANCE_TIMES as TIMES } from '../../../../hub/decide/rebalance-times.ts';
@@ -84,6 +84,29 @@ spec('judgeMove', (it) => {
     ['goes nowhere that is silent', verdict(live(0.99), undefined, { unruly: true }), 'stay'],
   ];
   for (const [name, is, expected] of cases) it(name, () => assert.is(is, expected));
+});
+
+spec('isStillBetter', (it) => {
+  const still = (from: LiveState | undefined, to: LiveState | undefined, price = 0): boolean =>
+    isStillBetter({
+      pod: using(20),
+      from: nodeOf('from', { live: from }),
+      to: nodeOf('to', { live: to }),
+      beside: { rules: 280, price },
+      unruly: false,
+    });
+  it('takes a node that is busy starting the replacement for no worse', () => {
+    assert.ok(still(live(0.05), live(0.1)));
+    assert.ok(still(live(0.05), live(0.45)));
+  });
+  it('gives up for one that has got much worse, unless much is gained', () => {
+    assert.not(still(live(0.05), live(0.75)));
+    assert.not(still(live(0.05), live(0.95)));
+    assert.ok(still(live(0.9), live(0.95)));
+  });
+  it('goes by objects alone where one of them is silent', () => {
+    assert.ok(still(undefined, live(0.99)));
+  });
 });
 
 spec('the load of a long time', (it) => {
