@@ -31,7 +31,7 @@ export interface RebalancePorts {
   readonly preview: PlacementPreview;
 }
 
-/** A Deployment whose pods may be moved. */
+/** A Deployment whose pods may be moved, or who wants to know which would be. */
 export interface Willing {
   readonly deployment: Deployment;
   readonly rs: ReplicaSet;
@@ -139,9 +139,10 @@ export class RebalanceWishes {
     const { do: _leave, ...leave } = verdict;
     const { uid } = used.pod.metadata;
     const from = used.pod.spec.nodeName ?? '';
-    const { maxMovesPerHour, scope } = terms;
+    const { maxMovesPerHour, scope, isPreview } = terms;
     const key = `${rs.metadata.uid}/${from}`;
-    return { key, podUid: uid, deployment: keyOf(deployment), scope, maxMovesPerHour, from, ...leave };
+    const about = { key, podUid: uid, deployment: keyOf(deployment) };
+    return { ...about, scope, maxMovesPerHour, isPreview, from, ...leave };
   }
 
   /**

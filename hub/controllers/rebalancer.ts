@@ -4,12 +4,12 @@ import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { Deployment } from '../../protocol/kinds/workloads.ts';
 import type { Change } from '../cluster.ts';
-import { planRound } from '../decide/rebalance-round.ts';
+import { planRound, type Wish } from '../decide/rebalance-round.ts';
 import { MAX_MOVES, REBALANCE, type RebalanceTerms, rebalanceTerms } from '../decide/rebalance-terms.ts';
 import { DEFAULT_REBALANCE_TIMES, type RebalanceTimes } from '../decide/rebalance-times.ts';
 import { newReplicaSet } from '../decide/revisions.ts';
 import { PRICE_LABEL } from '../decide/scores/price.ts';
-import { keyOf, type Loop, type LoopDeps, loopQueue, referenceTo } from '../loop.ts';
+import { keyOf, type Loop, type LoopDeps, loopQueue, referenceTo, splitKey } from '../loop.ts';
 import { controllerDeps } from './object-loop.ts';
 import { MOVED, PodMover } from './pod-mover.ts';
 import { RebalanceLog } from './rebalance-log.ts';
@@ -143,7 +143,18 @@ export class Rebalancer implements Loop {
     if (wishes.length > 0) this.#deps.log.debug('rebalance plan', { wishes, begin: plan.begin });
     if (plan.lookAgainMs !== undefined)
       this.#queue.addAfter(ROUND, Math.max(plan.lookAgainMs, this.#delayMs()));
+    for (const wish of plan.previews) this.#preview(wish);
     if (plan.begin !== undefined && (await this.#mover.begin(plan.begin))) this.#log.began(plan.begin.scope);
+  }
+
+  #preview({ key, podUid, deployment, from, to, why, gain }: Wish): void {
+    const { view, events } = this.#deps;
+    const { namespace, name } = splitKey(deployment);
+    const about = view.get('Deployment', namespace, name);
+    const pod = view.byUid('Pod', podUid);
+    if (about === undefined || pod === undefined || !this.#log.isToTell(key)) return;
+    const message = `Would move pod ${pod.metadata.name} from ${from}, ${to} suits it better: ${why} (gain ${gain} of 100)`;
+    events.record({ involved: referenceTo(about), type: 'Normal', reason: 'RebalancingPreview', message });
   }
 
   #willing(): Willing[] {
@@ -152,9 +163,10 @@ export class Rebalancer implements Loop {
       const namespace = view.get('Namespace', '', deployment.metadata.namespace ?? '');
       const terms = rebalanceTerms(deployment, namespace);
       this.#tell(deployment, namespace, terms);
-      const rs = terms.isOn
-        ? newReplicaSet(deployment, view.ownedBy('ReplicaSet', deployment.metadata.uid))
-        : undefined;
+      const rs =
+        terms.isOn || terms.isPreview
+          ? newReplicaSet(deployment, view.ownedBy('ReplicaSet', deployment.metadata.uid))
+          : undefined;
       return rs === undefined ? [] : [{ deployment, rs, terms }];
     });
   }
@@ -167,7 +179,7 @@ export class Rebalancer implements Loop {
     if ((this.#told.get(uid) ?? '') === text) return;
     this.#told.set(uid, text);
     if (text === '') return;
-    const message = `Cannot read ${text.slice(0, 500)}: ${REBALANCE} is "true" or "false", ${MAX_MOVES} a whole number`;
+    const message = `Cannot read ${text.slice(0, 500)}: ${REBALANCE} is "true", "false" or "preview", ${MAX_MOVES} a whole number`;
     const involved = referenceTo(about);
     this.#deps.events.record({ involved, type: 'Warning', reason: 'InvalidAnnotation', message });
   }

@@ -11,6 +11,8 @@ export interface Wish {
   /** Whose budget the move counts for, and how many may begin in an hour. */
   readonly scope: string;
   readonly maxMovesPerHour: number;
+  /** Only told of, never granted. */
+  readonly isPreview: boolean;
   readonly from: string;
   readonly to: string;
   readonly why: Merit;
@@ -46,6 +48,8 @@ export interface Round {
 export interface RoundPlan {
   readonly standing: ReadonlyMap<string, number>;
   readonly begin: Wish | undefined;
+  /** What would be moved of Deployments that only want to know, whatever else is under way. */
+  readonly previews: readonly Wish[];
   readonly lookAgainMs: number | undefined;
 }
 
@@ -60,10 +64,10 @@ export function planRound(round: Round): RoundPlan {
   const { nowMs, wishes } = round;
   const standing = new Map(wishes.map(({ key }) => [key, round.standing.get(key) ?? nowMs]));
   const isFull = round.moving.length >= MAX_MOVING || round.isPlacing;
-  const begin = isFull
-    ? undefined
-    : wishes.filter((wish) => mayBegin(wish, round, standing)).toSorted(mostUsefulFirst)[0];
-  return { standing, begin, lookAgainMs: nextLookMs(round, standing) };
+  const ripe = wishes.filter((wish) => mayBegin(wish, round, standing)).toSorted(mostUsefulFirst);
+  const begin = isFull ? undefined : ripe.find((wish) => !wish.isPreview);
+  const previews = ripe.filter((wish) => wish.isPreview);
+  return { standing, begin, previews, lookAgainMs: nextLookMs(round, standing) };
 }
 
 function mayBegin(wish: Wish, round: Round, standing: ReadonlyMap<string, number>): boolean {

@@ -6,13 +6,14 @@ import type { RebalanceTimes } from './rebalance-times.ts';
 import { isMoving } from './replicas.ts';
 import { rolloutBounds } from './rollout.ts';
 
-/** Says whether pods may be moved, on a Deployment or for all of a Namespace: `true` or `false`. */
+/** Says whether pods may be moved, on a Deployment or for all of a Namespace: `true`, `false`, or `preview` to be told what would be. */
 export const REBALANCE = 'coxswain.dev/rebalance';
 /** How many moves may begin in any hour, on the object that opts in. */
 export const MAX_MOVES = 'coxswain.dev/rebalance-max-moves-per-hour';
 /** Known from the cluster autoscaler: `false` on a pod keeps it where it is. */
 const SAFE_TO_EVICT = 'cluster-autoscaler.kubernetes.io/safe-to-evict';
 
+const CHOICES: readonly string[] = ['true', 'false', 'preview'];
 const DEFAULT_MAX_MOVES = 6;
 
 /** An annotation that cannot be read. */
@@ -25,6 +26,8 @@ export interface BadAnnotation {
 /** What people allow for a Deployment. */
 export interface RebalanceTerms {
   readonly isOn: boolean;
+  /** Nothing is moved, and people are told what would be. */
+  readonly isPreview: boolean;
   readonly maxMovesPerHour: number;
   /** The object that opted in, whose budget counts: `namespace` or `namespace/deployment`. */
   readonly scope: string;
@@ -40,11 +43,12 @@ export function rebalanceTerms(deployment: Deployment, namespace: Namespace | un
     ? annotations
     : (namespace?.metadata.annotations ?? {});
   const bad: BadAnnotation[] = [];
-  if (asked !== 'true' && asked !== 'false') bad.push({ on, annotation: REBALANCE, value: asked });
+  if (!CHOICES.includes(asked)) bad.push({ on, annotation: REBALANCE, value: asked });
   const isNumber = /^\d{1,4}$/.test(max);
   if (!isNumber) bad.push({ on, annotation: MAX_MOVES, value: max });
   return {
     isOn: asked === 'true',
+    isPreview: asked === 'preview',
     maxMovesPerHour: isNumber ? Number(max) : DEFAULT_MAX_MOVES,
     scope: isOwn ? `${space}/${name}` : space,
     bad,

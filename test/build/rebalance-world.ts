@@ -204,7 +204,8 @@ export class RebalanceWorld {
     const { maxMovesPerHour = 1_000 } = this.#fleet;
     const { do: _leave, ...leave } = verdict;
     const key = `${pod.owner}/${from}`;
-    return { key, podUid: pod.name, deployment: pod.owner, scope: 'all', maxMovesPerHour, from, ...leave };
+    const about = { key, podUid: pod.name, deployment: pod.owner, scope: 'all' };
+    return { ...about, maxMovesPerHour, isPreview: false, from, ...leave };
   }
 
   /** The replacement goes where the scheduler puts it while the old pod is still there. */

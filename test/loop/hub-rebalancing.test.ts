@@ -268,6 +268,28 @@ spec('rebalancing', (it) => {
     await world.stop();
   });
 
+  it('tells those who only want to know what it would do, once, and does not', async () => {
+    const world = await begin();
+    await join(world, 'pi-1');
+    await world.deploy('web', 4);
+    await annotate(world, 'web', { 'coxswain.dev/rebalance': 'preview' });
+    await world.until(() => world.ready('web').length === 4);
+    await pass(world, 4 * MINUTE_MS);
+    await join(world, 'pi-2');
+    await pass(world, 15 * MINUTE_MS);
+    assert.equal(world.countByNode('web'), { 'pi-1': 4 });
+    const [told, ...others] = events(world, 'RebalancingPreview');
+    assert.equal(others, []);
+    assert.is(told?.count ?? 1, 1);
+    assert.match(
+      told?.message ?? '',
+      /^Would move pod web-\S+ from pi-1, pi-2 suits it better: rules \(gain /,
+    );
+    await annotate(world, 'web', { 'coxswain.dev/rebalance': 'true' });
+    await world.until(() => Object.values(world.countByNode('web')).join() === '2,2', STEP_MS);
+    await world.stop();
+  });
+
   it('says so when an annotation cannot be read, and treats it as off', async () => {
     const world = await begin();
     await join(world, 'pi-1');

@@ -146,6 +146,7 @@ const wish = (parts: Partial<Wish> = {}): Wish => ({
   deployment: 'default/web',
   scope: 'default',
   maxMovesPerHour: 6,
+  isPreview: false,
   from: 'a',
   to: 'b',
   why: 'rules',
@@ -204,6 +205,17 @@ spec('planRound', (it) => {
     ],
   ];
   for (const [name, on, expected] of cases) it(name, () => assert.is(planRound(on).begin?.podUid, expected));
+
+  it('tells what it would do for those who only want to know, and begins another', () => {
+    const plan = planRound(round([wish({ isPreview: true, podUid: 'x' }), wish()], { moving: ['x/x'] }));
+    assert.is(plan.begin?.podUid, 'p');
+    assert.equal(
+      plan.previews.map((w) => w.podUid),
+      ['x'],
+    );
+    const young = round([wish({ isPreview: true })], { standing: stands(MINUTE_MS) });
+    assert.equal(planRound(young).previews, []);
+  });
 
   it('looks again only while somebody would like to leave', () => {
     assert.is(planRound(round([])).lookAgainMs, undefined);
