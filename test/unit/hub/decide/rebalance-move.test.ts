@@ -171,12 +171,18 @@ spec('who is moved', (it) => {
   const terms = (own: Record<string, string>, spaces: Record<string, string> = {}): unknown => {
     const wanted = deployment('a');
     wanted.metadata.annotations = own;
-    const { isOn, maxMovesPerHour, scope, bad } = rebalanceTerms(wanted, namespace(spaces));
-    return [isOn, maxMovesPerHour, scope, ...bad.map((b) => `${b.on} ${b.annotation}`)];
+    const { isOn, isPreview, maxMovesPerHour, scope, bad } = rebalanceTerms(wanted, namespace(spaces));
+    return [
+      isPreview ? 'preview' : isOn,
+      maxMovesPerHour,
+      scope,
+      ...bad.map((b) => `${b.on} ${b.annotation}`),
+    ];
   };
   const cases: readonly [string, unknown, unknown[]][] = [
     ['nobody without asking', terms({}), [false, 6, 'default']],
     ['a Deployment that asks', terms({ [REBALANCE]: 'true', [MAX]: '2' }), [true, 2, 'default/web']],
+    ['nobody who only wants to know', terms({ [REBALANCE]: 'preview' }), ['preview', 6, 'default/web']],
     ['all of a Namespace that asks', terms({}, { [REBALANCE]: 'true', [MAX]: '0' }), [true, 0, 'default']],
     [
       'save those who say no',
