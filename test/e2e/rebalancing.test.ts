@@ -17,11 +17,11 @@ import { PodWatch } from './pod-watch.ts';
 let lab: Lab;
 const folder = mkdtempSync('/var/tmp/coxswain-rebalance-');
 
-/** Devices that tell what they do every other second. */
-const TALKATIVE = `heartbeatMs: 1000
-leaseMs: 4000
+/** Devices that tell what they do with every beat, and whose beats a busy machine may hold up for a while. */
+const TALKATIVE = `heartbeatMs: 2500
+leaseMs: 7000
 sampleMs: 2000
-telemetryMinIntervalMs: 1500
+telemetryMinIntervalMs: 2000
 probeMs: 6000
 reconnectMaxMs: 2000
 `;
@@ -29,14 +29,14 @@ reconnectMaxMs: 2000
 const WINDOW_S = 10;
 const NODES = ['worker-1', 'worker-2', 'worker-3'] as const;
 
-/** A steady 6 % of a board of one core. */
+/** A steady 15 % of a board of one core. */
 const BUSY = {
   command: [
     'sh',
     '-c',
     'trap "exit 0" TERM; while true; do i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done; done',
   ],
-  container: { resources: { requests: { cpu: '20m', memory: '8Mi' }, limits: { cpu: '60m' } } },
+  container: { resources: { requests: { cpu: '20m', memory: '8Mi' }, limits: { cpu: '150m' } } },
 };
 
 const uids = async (app: string, namespace = 'default'): Promise<string[]> =>
@@ -148,12 +148,12 @@ spec(
     });
 
     it('moves nothing for load that comes and goes, and relieves a device for load that stays', async () => {
-      await lab.apply(deployment('busy', { replicas: 6, ...BUSY }));
+      await lab.apply(deployment('busy', { replicas: 3, ...BUSY }));
       await willing('busy');
-      await allReady(lab, 'busy', 6);
-      await settled('busy', 'default', 6, (on) => NODES.every((node) => on[node] === 2), 5_000);
+      await allReady(lab, 'busy', 3);
+      await settled('busy', 'default', 3, (on) => NODES.every((node) => on[node] === 1), 5_000);
       const before = await uids('busy');
-      const watch = await PodWatch.start(lab, 'busy', 'default', 6);
+      const watch = await PodWatch.start(lab, 'busy', 'default', 3);
       const beganMs = performance.now();
       // The peaks would be worth a move if they lasted, and the last one does.
       for (const [percent, reaches] of [
@@ -174,10 +174,10 @@ spec(
       );
       assert.is(watch.moved.size, 0, 'a saw-tooth moves nothing');
       assert.equal(await uids('busy'), before);
-      await settled('busy', 'default', 6, (on) => on['worker-1'] === undefined, 60_000);
+      await settled('busy', 'default', 3, (on) => on['worker-1'] === undefined, 60_000);
       watch.stop();
       await lab.run('load', 'worker-1', '0', '0');
-      assert.is(watch.leastReady, 6);
+      assert.is(watch.leastReady, 3);
       assert.is(watch.mostMoving, 1);
       assert.match(
         await lab.kubectl('describe', 'deployment', 'busy'),
