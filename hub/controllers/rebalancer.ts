@@ -84,10 +84,16 @@ export class Rebalancer implements Loop {
   #onChange({ kind, type, object, previous }: Change): void {
     if (kind === 'Node') this.#onNode(type, object as Node, previous as Node | undefined);
     else if (kind === 'Deployment' || kind === 'Namespace') {
-      if (speaksOf(object) || speaksOf(previous)) this.#queue.addAfter(ROUND, this.#delayMs());
+      if (speaksOf(object) || speaksOf(previous) || this.#isAskedFor(object))
+        this.#queue.addAfter(ROUND, this.#delayMs());
     }
     if (kind === 'Pod' || kind === 'Deployment' || kind === 'Node') this.#wake();
     if (type === 'deleted') this.#told.delete(object.metadata.uid);
+  }
+
+  /** What is made in a namespace that has asked before says nothing of it by itself. */
+  #isAskedFor({ metadata }: KubeObject): boolean {
+    return speaksOf(this.#deps.view.get('Namespace', '', metadata.namespace ?? ''));
   }
 
   #onNode(type: Change['type'], node: Node, previous: Node | undefined): void {

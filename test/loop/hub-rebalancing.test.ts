@@ -268,6 +268,22 @@ spec('rebalancing', (it) => {
     await world.stop();
   });
 
+  it('moves what is made in a namespace that has asked long before', async () => {
+    const world = await begin();
+    await join(world, 'pi-1');
+    await world.store.modify('Namespace', '', 'default', (draft) => {
+      draft.metadata.annotations = { 'coxswain.dev/rebalance': 'true' };
+      return true;
+    });
+    await pass(world, MINUTE_MS);
+    await world.deploy('web', 4);
+    await world.until(() => world.ready('web').length === 4);
+    await pass(world, 4 * MINUTE_MS);
+    await join(world, 'pi-2');
+    await world.until(() => Object.values(world.countByNode('web')).join() === '2,2', STEP_MS);
+    await world.stop();
+  });
+
   it('tells those who only want to know what it would do, once, and does not', async () => {
     const world = await begin();
     await join(world, 'pi-1');
