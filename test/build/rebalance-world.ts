@@ -11,6 +11,7 @@ import {
   withUse,
 } from '../../hub/decide/rebalance-load.ts';
 import { planRound, type Wish } from '../../hub/decide/rebalance-round.ts';
+import { DEFAULT_REBALANCE_TIMES as TIMES } from '../../hub/decide/rebalance-times.ts';
 import { Preview } from '../../hub/scheduler/preview.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
@@ -171,7 +172,7 @@ export class RebalanceWorld {
       const load = nextLoad(this.#loads.get(name)?.load, sample, this.nowMs);
       const live = { ...load, memoryUsedBytes: 0.2 * MEMORY_BYTES, memoryTotalBytes: MEMORY_BYTES };
       this.#loads.set(name, { load, live });
-      this.#histories.set(name, withReading(this.#histories.get(name), live, this.nowMs));
+      this.#histories.set(name, withReading(this.#histories.get(name), live, this.nowMs, TIMES));
     }
     state.refreshNode(name);
   }
@@ -186,6 +187,7 @@ export class RebalanceWorld {
     }
     const plan = planRound({
       nowMs,
+      times: TIMES,
       wishes,
       isForming: false,
       standing: this.#standing,
@@ -205,21 +207,22 @@ export class RebalanceWorld {
     const from = this.#where.get(pod.name) ?? '';
     if (!this.#loads.has(from)) return undefined;
     const use = { cpuMilli: Math.round(pod.use(nowMs)), memoryBytes: 2 ** 20 };
-    const history = withUse(this.#uses.get(pod.name), use, nowMs);
+    const history = withUse(this.#uses.get(pod.name), use, nowMs, TIMES);
     this.#uses.set(pod.name, history);
     const verdict = this.#preview.elsewhere({ pod: this.#pod(pod, from), use: mostUsed(history) }, (o) =>
-      judgeMove(o, { from: this.#rangeAt(o.from.name), to: this.#rangeAt(o.to.name) }),
+      judgeMove(o, { from: this.#rangeAt(o.from.name), to: this.#rangeAt(o.to.name) }, TIMES),
     );
     if (verdict?.do !== 'leave') return undefined;
     const { maxMovesPerHour = 1_000 } = this.#fleet;
     const { do: _leave, ...leave } = verdict;
     const key = `${pod.owner}/${from}`;
-    return { key, podUid: pod.name, deployment: pod.owner, scope: 'all', maxMovesPerHour, from, ...leave };
+    const about = { key, podUid: pod.name, deployment: pod.owner, scope: 'all' };
+    return { ...about, maxMovesPerHour, isPreview: false, from, ...leave };
   }
 
   #rangeAt(node: string): ReturnType<typeof rangeOf> {
     const known = this.#histories.get(node);
-    if (known !== undefined && !this.#ranges.has(node)) this.#ranges.set(node, rangeOf(known, this.nowMs));
+    if (known !== undefined && !this.#ranges.has(node)) this.#ranges.set(node, rangeOf(known, this.nowMs, TIMES));
     return this.#ranges.get(node);
   }
 
