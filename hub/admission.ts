@@ -10,8 +10,8 @@ import { type AdmitDefaults, admitPod } from './decide/admit-pod.ts';
 import { applyLimitRanges, limitErrorsOfClaim, limitErrorsOfPod } from './decide/limit-range.ts';
 import type { Amounts } from './decide/pod-facts.ts';
 import { refuseSecondDefault, resolvePriority } from './decide/priority.ts';
-import { concerns, refuseByQuota, type UsageOf } from './decide/quota.ts';
-import { quotaUsage } from './decide/quota-usage.ts';
+import { refuseByQuota } from './decide/quota.ts';
+import { QuotaLedgers } from './decide/quota-ledger.ts';
 import { admitStorage } from './decide/volumes/admit-storage.ts';
 import type { Admission, AdmissionLook } from './store/store-options.ts';
 
@@ -20,7 +20,7 @@ import type { Admission, AdmissionLook } from './store/store-options.ts';
  * is known to be valid and new; both see the newest state, writes on their way included, so that no quota is overshot.
  */
 export function createAdmission(defaults: AdmitDefaults, nowMs: () => number): Admission {
-  const usageOf = rememberedUsage(nowMs);
+  const ledgers = new QuotaLedgers();
   return {
     admit: (spec, object, look) => {
       if (isCore(spec, 'Pod')) return completePod(object as Pod, look, defaults);
@@ -35,26 +35,16 @@ export function createAdmission(defaults: AdmitDefaults, nowMs: () => number): A
       const errors = previous === undefined ? outsideLimits(spec, object, look) : [];
       if (errors.length > 0) return errors.length === 1 ? errors[0] : `[${errors.join(', ')}]`;
       for (const quota of look.list('ResourceQuota', namespace) as Iterable<ResourceQuota>) {
-        if (!concerns(quota, spec)) continue;
-        const present = look.list(spec.id ?? spec.kind, namespace);
-        const why = refuseByQuota(quota, spec, object, present, usageOf, previous);
+        const atMs = nowMs();
+        const present = (): Iterable<KubeObject> => look.list(spec.id ?? spec.kind, namespace);
+        const used = (): Amounts => ledgers.used(quota, spec, atMs, present);
+        const why = refuseByQuota(quota, spec, object, atMs, used, previous);
         if (why !== undefined) return why;
       }
       return undefined;
     },
-  };
-}
-
-/** Objects never change, so what they take is worked out once; but pods that are being deleted stop counting by time. */
-function rememberedUsage(nowMs: () => number): UsageOf {
-  const known = new WeakMap<KubeObject, Amounts>();
-  return (kind, object) => {
-    const before = known.get(object);
-    if (before !== undefined) return before;
-    const usage = quotaUsage(kind, object, nowMs());
-    // A draft is not remembered: it may still change.
-    if (Object.isFrozen(object) && object.metadata.deletionTimestamp === undefined) known.set(object, usage);
-    return usage;
+    planned: (spec, change) => ledgers.take(spec, change),
+    refused: () => ledgers.forget(),
   };
 }
 
