@@ -1,5 +1,6 @@
 import { jsonEqual } from '../../protocol/json.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
+import type { PersistentVolumeClaim } from '../../protocol/kinds/storage.ts';
 import type { PodTemplateSpec, StatefulSet } from '../../protocol/kinds/workloads.ts';
 import { isTerminal } from '../decide/pod-facts.ts';
 import {
@@ -87,9 +88,18 @@ export class StatefulPods {
   async #createClaims(set: StatefulSet, ordinal: number): Promise<void> {
     const { view, client } = this.#deps;
     const pod = podName(set, ordinal);
+    const { namespace = '' } = set.metadata;
+    const lookUp = (name: string): PersistentVolumeClaim | undefined =>
+      view.get('PersistentVolumeClaim', namespace, name);
+    const isThere = (template: string): boolean => {
+      const claim = lookUp(claimName(template, pod));
+      return claim !== undefined && claim.metadata.deletionTimestamp === undefined;
+    };
+    // Asked for every pod that does not run yet in every pass: nearly always all are there.
+    if (templateNames(set).every(isThere)) return;
     for (const claim of claimsFor(set, ordinal)) {
       const { name } = claim.metadata;
-      const present = view.get('PersistentVolumeClaim', set.metadata.namespace ?? '', name);
+      const present = lookUp(name);
       if (present !== undefined && present.metadata.deletionTimestamp === undefined) continue;
       const what = `create Claim ${name} Pod ${pod} in StatefulSet ${set.metadata.name}`;
       try {

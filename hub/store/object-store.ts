@@ -114,9 +114,14 @@ export class ObjectStore {
     return this.#memory.of(kind).ownedBy(ownerUid);
   }
 
-  /** Pods bound to a node, by namespace and name. */
-  objectsOnNode(nodeName: string): readonly KubeObject[] {
-    return this.#memory.of('Pod').onNode(nodeName);
+  /** Pods bound to a node, or volumes that only this node has, by namespace and name. */
+  objectsOnNode(nodeName: string, kind: 'Pod' | 'PersistentVolume' = 'Pod'): readonly KubeObject[] {
+    return this.#memory.of(kind).onNode(nodeName);
+  }
+
+  /** Pods that use a claim, or volumes that name it; with an empty name volumes that name none. */
+  objectsOfClaim(kind: 'Pod' | 'PersistentVolume', namespace: string, claim: string): readonly KubeObject[] {
+    return this.#memory.of(kind).ofClaim(claim === '' ? '' : `${namespace}/${claim}`);
   }
 
   /** All objects of a kind, of one namespace when given and not empty, with the revision they were read at. */
