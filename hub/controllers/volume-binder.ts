@@ -13,7 +13,12 @@ import {
   type VolumeLookup,
   volumeNeeds,
 } from '../decide/volumes/pod-volumes.ts';
-import { SELECTED_NODE } from '../decide/volumes/words.ts';
+import {
+  classNameOf,
+  LOCAL_PROVISIONER,
+  SELECTED_NODE,
+  STORAGE_PROVISIONER,
+} from '../decide/volumes/words.ts';
 import type { LoopDeps } from '../loop.ts';
 import { ClaimListeners } from './claim-listeners.ts';
 
@@ -96,11 +101,14 @@ export class VolumeBinder {
     if (volume !== undefined && volume.spec.claimRef?.uid === undefined)
       await client.modify('PersistentVolume', '', volume.metadata.name, (draft) => claimVolume(draft, claim));
     const { namespace = '', name, uid } = claim.metadata;
+    const provisioner = this.#lookup.storageClass(classNameOf(claim) ?? '')?.provisioner;
+    // What the controller would write next anyway.
+    const made = provisioner === LOCAL_PROVISIONER ? { [STORAGE_PROVISIONER]: provisioner } : {};
     await client.modify('PersistentVolumeClaim', namespace, name, (draft) => {
       const chosen = draft.metadata.annotations?.[SELECTED_NODE];
       const isTaken = chosen !== undefined && view.get('Node', '', chosen) !== undefined;
       if (draft.metadata.uid !== uid || isBound(draft) || isTaken) return false;
-      draft.metadata.annotations = { ...draft.metadata.annotations, [SELECTED_NODE]: nodeName };
+      draft.metadata.annotations = { ...draft.metadata.annotations, ...made, [SELECTED_NODE]: nodeName };
       return true;
     });
   }
