@@ -136,7 +136,11 @@ export class Dispatcher {
 
   #onVolume({ object: volume, previous, type }: Change<PersistentVolume>): void {
     const node = nodeOfVolume(volume);
-    if (node !== undefined) this.#queue.add(node);
+    const isRemoval = (of: PersistentVolume | undefined): boolean =>
+      of !== undefined && removalsAmong([of]).length > 0;
+    // Beside its use by pods a device only cares to be told that a volume goes, and that this is over.
+    const after = type === 'deleted' ? undefined : volume;
+    if (node !== undefined && isRemoval(previous) !== isRemoval(after)) this.#queue.add(node);
     const { namespace = '', name = '', uid } = volume.spec.claimRef ?? {};
     if (type === 'modified' && previous?.spec.claimRef?.uid === uid) return;
     const claim = this.#deps.view.get('PersistentVolumeClaim', namespace, name);
