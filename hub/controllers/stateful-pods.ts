@@ -143,7 +143,13 @@ export class StatefulPods {
   }
 
   #claimsWronglyOwned(set: StatefulSet, pod: Pod, condemned: Pod | undefined): PersistentVolumeClaim[] {
-    return this.#claimsOf(set, pod).filter(
+    const { whenDeleted = 'Retain', whenScaled = 'Retain' } =
+      set.spec.persistentVolumeClaimRetentionPolicy ?? {};
+    const keepsAll = whenDeleted === 'Retain' && whenScaled === 'Retain';
+    const claims = this.#claimsOf(set, pod);
+    // As nearly every set and claim is: nobody owns it, and nobody shall.
+    if (keepsAll && claims.every(({ metadata }) => metadata.ownerReferences === undefined)) return [];
+    return claims.filter(
       ({ metadata: { ownerReferences = [] } }) =>
         !jsonEqual(claimOwners(set, condemned, ownerReferences), ownerReferences),
     );
