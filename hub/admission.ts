@@ -12,15 +12,17 @@ import { type AdmitDefaults, admitPod } from './decide/admit-pod.ts';
 import { applyLimitRanges, limitErrorsOfClaim, limitErrorsOfPod } from './decide/limit-range.ts';
 import type { Amounts } from './decide/pod-facts.ts';
 import { refuseSecondDefault, resolvePriority } from './decide/priority.ts';
-import { concerns, refuseByQuota, type UsageOf } from './decide/quota.ts';
-import { quotaUsage } from './decide/quota-usage.ts';
+import { refuseByQuota } from './decide/quota.ts';
+import { QuotaLedgers } from './decide/quota-ledger.ts';
 import { giveServiceAddresses } from './decide/service-addresses.ts';
 import { admitStorage } from './decide/volumes/admit-storage.ts';
 import type { Admission, AdmissionLook } from './store/store-options.ts';
 
 /**
- * Priority, tolerations, the class and protection of claims and volumes, limit ranges and quotas, in that order. `admit` completes, `approve` has the last word once the object
- * is known to be valid and new, and its addresses are given in between; all see the newest state, writes on their way included, so that no quota is overshot and no address given twice. Throws when `serviceCidr` is no IPv4 range.
+ * Priority, tolerations, the class and protection of claims and volumes, addresses of Services, limit ranges and quotas, in that order.
+ * `admit` completes, `assign` gives addresses and `approve` has the last word once the object is known to be valid and new; all see the
+ * newest state, writes on their way included, so that no quota is overshot and no address given twice. Throws when `serviceCidr` is no
+ * IPv4 range.
  */
 export function createAdmission(
   defaults: AdmitDefaults,
@@ -29,7 +31,7 @@ export function createAdmission(
 ): Admission {
   const serviceRange = parseRange(serviceCidr);
   if (serviceRange === undefined) throw new Error(`serviceCidr: "${serviceCidr}" is not an IPv4 range`);
-  const usageOf = rememberedUsage(nowMs);
+  const ledgers = new QuotaLedgers();
   return {
     admit: (spec, object, look) => {
       if (isCore(spec, 'Pod')) return completePod(object as Pod, look, defaults);
@@ -46,26 +48,16 @@ export function createAdmission(
       const errors = previous === undefined ? outsideLimits(spec, object, look) : [];
       if (errors.length > 0) return errors.length === 1 ? errors[0] : `[${errors.join(', ')}]`;
       for (const quota of look.list('ResourceQuota', namespace) as Iterable<ResourceQuota>) {
-        if (!concerns(quota, spec)) continue;
-        const present = look.list(spec.id ?? spec.kind, namespace);
-        const why = refuseByQuota(quota, spec, object, present, usageOf, previous);
+        const atMs = nowMs();
+        const present = (): Iterable<KubeObject> => look.list(spec.id ?? spec.kind, namespace);
+        const used = (): Amounts => ledgers.used(quota, spec, atMs, present);
+        const why = refuseByQuota(quota, spec, object, atMs, used, previous);
         if (why !== undefined) return why;
       }
       return undefined;
     },
-  };
-}
-
-/** Objects never change, so what they take is worked out once; but pods that are being deleted stop counting by time. */
-function rememberedUsage(nowMs: () => number): UsageOf {
-  const known = new WeakMap<KubeObject, Amounts>();
-  return (kind, object) => {
-    const before = known.get(object);
-    if (before !== undefined) return before;
-    const usage = quotaUsage(kind, object, nowMs());
-    // A draft is not remembered: it may still change.
-    if (Object.isFrozen(object) && object.metadata.deletionTimestamp === undefined) known.set(object, usage);
-    return usage;
+    planned: (spec, change) => ledgers.take(spec, change),
+    refused: () => ledgers.forget(),
   };
 }
 

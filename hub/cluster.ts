@@ -25,6 +25,12 @@ export interface ClusterView {
   /** Objects whose controller owner reference has this uid; those without controller, of all namespaces, when it is empty. */
   ownedBy<K extends KindName>(kind: K, ownerUid: string): readonly KindMap[K][];
   podsOnNode(nodeName: string): readonly KindMap['Pod'][];
+  /** Pods one of whose volumes is this claim. */
+  podsUsingClaim(namespace: string, claim: string): readonly KindMap['Pod'][];
+  /** Volumes that only this node has. */
+  volumesOnNode(nodeName: string): readonly KindMap['PersistentVolume'][];
+  /** Volumes that name this claim, of whatever uid; those that name none when `claim` is empty. */
+  volumesNaming(namespace: string, claim: string): readonly KindMap['PersistentVolume'][];
   /** Calls `listener` for each change once it is durable and visible, in order. Returns the way to stop. */
   subscribe(listener: (change: Change) => void): () => void;
 }

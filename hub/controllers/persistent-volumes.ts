@@ -3,11 +3,12 @@ import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../protocol/kinds/storage.ts';
 import type { Change } from '../cluster.ts';
 import { type Note, nextClaimStep } from '../decide/volumes/claim-step.ts';
-import { claimsOf, usesClaim } from '../decide/volumes/pod-volumes.ts';
+import { claimsOf } from '../decide/volumes/pod-volumes.ts';
 import { nextVolumeStep } from '../decide/volumes/volume-step.ts';
 import { CLAIM_PROTECTION, classNameOf, nodeOfVolume } from '../decide/volumes/words.ts';
 import { keyOf, type Loop, type LoopDeps, loopQueue, referenceTo, splitKey, tolerant } from '../loop.ts';
 import { controllerDeps } from './object-loop.ts';
+import { volumesFor } from './volume-binder.ts';
 import { ensureLocalClass, VolumeWrites } from './volume-writes.ts';
 
 const CLAIM = 'claim:';
@@ -78,8 +79,9 @@ export class PersistentVolumeController implements Loop {
     if (volumeName) this.#queue.add(VOLUME + volumeName);
     const isGone = this.#deps.view.byUid('PersistentVolumeClaim', claim.metadata.uid) === undefined;
     if (!isGone && volumeName === previous?.spec.volumeName) return;
-    for (const volume of this.#deps.view.list('PersistentVolume'))
-      if (volume.spec.claimRef?.uid === claim.metadata.uid) this.#queue.add(VOLUME + volume.metadata.name);
+    const { namespace = '', name, uid } = claim.metadata;
+    for (const volume of this.#deps.view.volumesNaming(namespace, name))
+      if (volume.spec.claimRef?.uid === uid) this.#queue.add(VOLUME + volume.metadata.name);
   }
 
   /** A volume that is free may suit any waiting claim of its class; one that is taken only concerns its own. */
@@ -96,8 +98,7 @@ export class PersistentVolumeController implements Loop {
   }
 
   #onNode(name: string): void {
-    for (const volume of this.#deps.view.list('PersistentVolume'))
-      if (nodeOfVolume(volume) === name) this.#queue.add(VOLUME + volume.metadata.name);
+    for (const volume of this.#deps.view.volumesOnNode(name)) this.#queue.add(VOLUME + volume.metadata.name);
   }
 
   /** Only coming, going and getting a node make a difference to a claim. */
@@ -123,7 +124,7 @@ export class PersistentVolumeController implements Loop {
   async #reconcileClaim(claim: PersistentVolumeClaim): Promise<void> {
     const { view } = this.#deps;
     const step = nextClaimStep(claim, {
-      volumes: view.list('PersistentVolume'),
+      volumes: () => volumesFor(view, claim),
       volume: (name) => view.get('PersistentVolume', '', name),
       storageClass: (name) => view.get('StorageClass', '', name),
       node: (name) => view.get('Node', '', name),
@@ -154,8 +155,8 @@ export class PersistentVolumeController implements Loop {
     await this.#writes.dropFinalizers('PersistentVolumeClaim', claim, [CLAIM_PROTECTION]);
   }
 
-  #podsOf({ metadata: { namespace, name } }: PersistentVolumeClaim): Pod[] {
-    return this.#deps.view.list('Pod', namespace).filter((pod) => usesClaim(pod.spec, name));
+  #podsOf({ metadata: { namespace = '', name } }: PersistentVolumeClaim): readonly Pod[] {
+    return this.#deps.view.podsUsingClaim(namespace, name);
   }
 
   async #reconcileVolume(name: string): Promise<void> {

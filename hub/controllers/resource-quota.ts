@@ -1,12 +1,11 @@
 import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KindName } from '../../protocol/kinds/kind-map.ts';
-import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Change } from '../cluster.ts';
 import { sameJson } from '../decide/content-hash.ts';
 import { isTerminal } from '../decide/pod-facts.ts';
 import { concerns, quotaStatus } from '../decide/quota.ts';
-import { quotaUsage, uncountedInMs } from '../decide/quota-usage.ts';
+import { QuotaLedgers } from '../decide/quota-ledger.ts';
 import { keyOf, type Loop, type LoopDeps, splitKey } from '../loop.ts';
 import { controllerDeps, ObjectLoop } from './object-loop.ts';
 
@@ -17,6 +16,8 @@ import { controllerDeps, ObjectLoop } from './object-loop.ts';
 export class ResourceQuotaController implements Loop {
   readonly #deps: LoopDeps;
   readonly #kinds: () => readonly KindSpec[];
+  /** Of the visible state, where admission's are of the newest. */
+  readonly #ledgers = new QuotaLedgers();
   readonly #loop: ObjectLoop;
 
   /** `kinds` are all that can be counted, custom ones included. */
@@ -42,11 +43,13 @@ export class ResourceQuotaController implements Loop {
   #onChange(change: Change): void {
     const { kind, object } = change;
     const { namespace } = object.metadata;
-    if (namespace === undefined || namespace === '' || !mayMatter(change)) return;
+    if (namespace === undefined || namespace === '') return;
     const quotas = this.#deps.view.list('ResourceQuota', namespace);
-    if (quotas.length === 0) return;
+    if (quotas.length === 0 && kind !== 'ResourceQuota') return;
     const spec = this.#kinds().find((k) => idOf(k) === kind);
     if (spec === undefined) return;
+    this.#ledgers.take(spec, change);
+    if (!mayMatter(change)) return;
     for (const quota of quotas) if (concerns(quota, spec)) this.#loop.add(keyOf(quota));
   }
 
@@ -56,20 +59,18 @@ export class ResourceQuotaController implements Loop {
     const quota = view.get('ResourceQuota', namespace, name);
     if (quota === undefined || quota.metadata.deletionTimestamp !== undefined) return;
     const nowMs = clock.nowMs();
-    const held = this.#kinds()
-      .filter((spec) => spec.namespaced && spec.view === undefined && concerns(quota, spec))
-      .map((spec): [KindSpec, readonly KubeObject[]] => [spec, view.list(idOf(spec) as KindName, namespace)]);
-    const status = quotaStatus(quota, held, (kind, object) => quotaUsage(kind, object, nowMs));
-    this.#lookAgain(key, held, nowMs);
+    const counted = this.#kinds().filter((spec) => spec.namespaced && spec.view === undefined);
+    const used = counted
+      .filter((spec) => concerns(quota, spec))
+      .map((spec) =>
+        this.#ledgers.used(quota, spec, nowMs, () => view.list(idOf(spec) as KindName, namespace)),
+      );
+    // Pods on lost nodes stop counting by time alone.
+    const fadeMs = this.#ledgers.nextFadeMs(quota);
+    if (fadeMs < Number.POSITIVE_INFINITY) this.#loop.queue.addAfter(key, fadeMs - nowMs + 1);
+    const status = quotaStatus(quota, Object.assign({}, ...used));
     if (sameJson(status, quota.status ?? {})) return;
     await client.updateStatus('ResourceQuota', { ...quota, status });
-  }
-
-  /** Pods on lost nodes stop counting by time alone. */
-  #lookAgain(key: string, held: readonly [KindSpec, readonly KubeObject[]][], nowMs: number): void {
-    const pods = held.filter(([spec]) => idOf(spec) === 'Pod').flatMap(([, objects]) => objects);
-    const waits = pods.map((pod) => uncountedInMs(pod, nowMs)).filter((ms) => ms !== undefined);
-    if (waits.length > 0) this.#loop.queue.addAfter(key, Math.min(...waits));
   }
 }
 

@@ -1,11 +1,13 @@
 import { jsonEqual } from '../../protocol/json.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
+import type { PersistentVolumeClaim } from '../../protocol/kinds/storage.ts';
 import type { PodTemplateSpec, StatefulSet } from '../../protocol/kinds/workloads.ts';
 import { isTerminal } from '../decide/pod-facts.ts';
 import {
   claimName,
   claimOwners,
   claimsFor,
+  hasIdentity,
   identityLabels,
   ordinalOf,
   podName,
@@ -74,14 +76,28 @@ export class StatefulPods {
    */
   async keepClaims(set: StatefulSet, pods: readonly Pod[]): Promise<void> {
     const { replicas, condemned } = membersOf(set, pods);
+    // Nearly always all is as it should be: waiting for nothing, a thousand times a pass, would cost more than looking.
     for (const pod of replicas) {
       if (pod === undefined || isTerminal(pod) || pod.metadata.deletionTimestamp !== undefined) continue;
       const ordinal = ordinalOf(set.metadata.name, pod.metadata.name) ?? 0;
-      if (pod.status?.phase !== 'Running') await this.#createClaims(set, ordinal);
-      await this.#label(set, pod, ordinal);
+      if (pod.status?.phase !== 'Running' && this.#lacksClaims(set, pod))
+        await this.#createClaims(set, ordinal);
+      if (!hasIdentity(pod, ordinal)) await this.#label(set, pod, ordinal);
     }
-    for (const pod of replicas) if (pod !== undefined) await this.#ownClaims(set, pod, undefined);
-    for (const pod of condemned) await this.#ownClaims(set, pod, pod);
+    for (const pod of replicas) {
+      if (pod === undefined) continue;
+      for (const claim of this.#claimsWronglyOwned(set, pod, undefined))
+        await this.#ownClaims(set, claim, undefined);
+    }
+    for (const pod of condemned)
+      for (const claim of this.#claimsWronglyOwned(set, pod, pod)) await this.#ownClaims(set, claim, pod);
+  }
+
+  #lacksClaims(set: StatefulSet, pod: Pod): boolean {
+    const present = this.#claimsOf(set, pod).filter(
+      (claim) => claim.metadata.deletionTimestamp === undefined,
+    );
+    return present.length < templateNames(set).length;
   }
 
   async #createClaims(set: StatefulSet, ordinal: number): Promise<void> {
@@ -104,33 +120,46 @@ export class StatefulPods {
   }
 
   async #label(set: StatefulSet, pod: Pod, ordinal: number): Promise<void> {
-    const labels = identityLabels(set, ordinal);
-    const has = (of: Pod): boolean => Object.entries(labels).every(([k, v]) => of.metadata.labels?.[k] === v);
-    if (has(pod)) return;
     const { namespace = '', name, uid } = pod.metadata;
     await this.#deps.client.modify('Pod', namespace, name, (draft) => {
-      if (draft.metadata.uid !== uid || has(draft)) return false;
-      draft.metadata.labels = { ...draft.metadata.labels, ...labels };
+      if (draft.metadata.uid !== uid || hasIdentity(draft, ordinal)) return false;
+      draft.metadata.labels = { ...draft.metadata.labels, ...identityLabels(set, ordinal) };
       return true;
     });
   }
 
-  async #ownClaims(set: StatefulSet, pod: Pod, condemned: Pod | undefined): Promise<void> {
-    const { view, client } = this.#deps;
-    const { namespace = '' } = set.metadata;
-    for (const template of templateNames(set)) {
+  async #ownClaims(
+    set: StatefulSet,
+    claim: PersistentVolumeClaim,
+    condemned: Pod | undefined,
+  ): Promise<void> {
+    const { namespace = '', name } = claim.metadata;
+    await this.#deps.client.modify('PersistentVolumeClaim', namespace, name, (draft) => {
+      const owners = claimOwners(set, condemned, draft.metadata.ownerReferences ?? []);
+      if (owners.length > 0) draft.metadata.ownerReferences = owners;
+      else delete draft.metadata.ownerReferences;
+      return true;
+    });
+  }
+
+  #claimsWronglyOwned(set: StatefulSet, pod: Pod, condemned: Pod | undefined): PersistentVolumeClaim[] {
+    const { whenDeleted = 'Retain', whenScaled = 'Retain' } =
+      set.spec.persistentVolumeClaimRetentionPolicy ?? {};
+    const keepsAll = whenDeleted === 'Retain' && whenScaled === 'Retain';
+    const claims = this.#claimsOf(set, pod);
+    // As nearly every set and claim is: nobody owns it, and nobody shall.
+    if (keepsAll && claims.every(({ metadata }) => metadata.ownerReferences === undefined)) return [];
+    return claims.filter(
+      ({ metadata: { ownerReferences = [] } }) =>
+        !jsonEqual(claimOwners(set, condemned, ownerReferences), ownerReferences),
+    );
+  }
+
+  #claimsOf(set: StatefulSet, pod: Pod): PersistentVolumeClaim[] {
+    return templateNames(set).flatMap((template) => {
       const name = claimName(template, pod.metadata.name);
-      const claim = view.get('PersistentVolumeClaim', namespace, name);
-      if (claim === undefined) continue;
-      const present = claim.metadata.ownerReferences ?? [];
-      if (jsonEqual(claimOwners(set, condemned, present), present)) continue;
-      await client.modify('PersistentVolumeClaim', namespace, name, (draft) => {
-        const owners = claimOwners(set, condemned, draft.metadata.ownerReferences ?? []);
-        if (owners.length > 0) draft.metadata.ownerReferences = owners;
-        else delete draft.metadata.ownerReferences;
-        return true;
-      });
-    }
+      return this.#deps.view.get('PersistentVolumeClaim', set.metadata.namespace ?? '', name) ?? [];
+    });
   }
 
   #tell(set: StatefulSet, type: 'Normal' | 'Warning', reason: string, message: string): void {

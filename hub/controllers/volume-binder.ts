@@ -1,6 +1,7 @@
 import type { NodeSelectorTerm } from '../../protocol/kinds/node.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
-import type { PersistentVolumeClaim } from '../../protocol/kinds/storage.ts';
+import type { PersistentVolume, PersistentVolumeClaim } from '../../protocol/kinds/storage.ts';
+import type { ClusterView } from '../cluster.ts';
 import { isTerminal } from '../decide/pod-facts.ts';
 import { claimVolume } from '../decide/volumes/binding.ts';
 import { fitsOn } from '../decide/volumes/claim-step.ts';
@@ -8,13 +9,18 @@ import { findVolume, termsOf } from '../decide/volumes/match.ts';
 import {
   claimsOf,
   isBound,
-  usesClaim,
   type VolumeLimit,
   type VolumeLookup,
   volumeNeeds,
 } from '../decide/volumes/pod-volumes.ts';
-import { SELECTED_NODE } from '../decide/volumes/words.ts';
+import {
+  classNameOf,
+  LOCAL_PROVISIONER,
+  SELECTED_NODE,
+  STORAGE_PROVISIONER,
+} from '../decide/volumes/words.ts';
 import type { LoopDeps } from '../loop.ts';
+import { ClaimListeners } from './claim-listeners.ts';
 
 /** How long a pod waits for its claims to be bound before the scheduler looks again, in ms. */
 const BIND_MS = 30_000;
@@ -30,15 +36,17 @@ const ANYWHERE: AllowedNodes = { ok: true, required: [] };
 export class VolumeBinder {
   readonly #deps: Pick<LoopDeps, 'view' | 'client' | 'clock'>;
   readonly #lookup: VolumeLookup;
+  readonly #claims: ClaimListeners;
 
   constructor(deps: Pick<LoopDeps, 'view' | 'client' | 'clock'>) {
     this.#deps = deps;
     const { view } = deps;
+    this.#claims = new ClaimListeners(view);
     this.#lookup = {
       claim: (namespace, name) => view.get('PersistentVolumeClaim', namespace, name),
       volume: (name) => view.get('PersistentVolume', '', name),
       storageClass: (name) => view.get('StorageClass', '', name),
-      volumes: () => view.list('PersistentVolume'),
+      volumes: (claim) => volumesFor(view, claim),
       usedByOther: (claim, pod) => this.#usedByOther(claim, pod),
     };
   }
@@ -89,15 +97,18 @@ export class VolumeBinder {
     const { view, client } = this.#deps;
     const node = view.get('Node', '', nodeName);
     if (node === undefined) throw new Error(`node "${nodeName}" is gone`);
-    const volume = findVolume(claim, view.list('PersistentVolume'), fitsOn(node));
+    const volume = findVolume(claim, volumesFor(view, claim), fitsOn(node));
     if (volume !== undefined && volume.spec.claimRef?.uid === undefined)
       await client.modify('PersistentVolume', '', volume.metadata.name, (draft) => claimVolume(draft, claim));
     const { namespace = '', name, uid } = claim.metadata;
+    const provisioner = this.#lookup.storageClass(classNameOf(claim) ?? '')?.provisioner;
+    // What the controller would write next anyway.
+    const made = provisioner === LOCAL_PROVISIONER ? { [STORAGE_PROVISIONER]: provisioner } : {};
     await client.modify('PersistentVolumeClaim', namespace, name, (draft) => {
       const chosen = draft.metadata.annotations?.[SELECTED_NODE];
       const isTaken = chosen !== undefined && view.get('Node', '', chosen) !== undefined;
       if (draft.metadata.uid !== uid || isBound(draft) || isTaken) return false;
-      draft.metadata.annotations = { ...draft.metadata.annotations, [SELECTED_NODE]: nodeName };
+      draft.metadata.annotations = { ...draft.metadata.annotations, ...made, [SELECTED_NODE]: nodeName };
       return true;
     });
   }
@@ -120,9 +131,8 @@ export class VolumeBinder {
       const late = (): void =>
         end(new Error(`persistentvolumeclaim "${missing() ?? ''}" was not bound in time`));
       const timer = clock.after(BIND_MS, late);
-      const unsubscribe = view.subscribe(({ kind, type, object }) => {
-        if (kind !== 'PersistentVolumeClaim' || object.metadata.namespace !== namespace) return;
-        if (!names.includes(object.metadata.name)) return;
+      const keys = names.map((name) => `${namespace}/${name}`);
+      const unsubscribe = this.#claims.listen(keys, ({ type, object }) => {
         if (type === 'deleted') end(new Error(`persistentvolumeclaim "${object.metadata.name}" is gone`));
         else if (missing() === undefined) end();
       });
@@ -130,15 +140,20 @@ export class VolumeBinder {
   }
 
   #usedByOther(claim: PersistentVolumeClaim, pod: Pod): boolean {
-    const { namespace, name } = claim.metadata;
+    const { namespace = '', name } = claim.metadata;
     return this.#deps.view
-      .list('Pod', namespace)
+      .podsUsingClaim(namespace, name)
       .some(
         (other) =>
-          other.metadata.uid !== pod.metadata.uid &&
-          other.spec.nodeName !== undefined &&
-          !isTerminal(other) &&
-          usesClaim(other.spec, name),
+          other.metadata.uid !== pod.metadata.uid && other.spec.nodeName !== undefined && !isTerminal(other),
       );
   }
+}
+
+/** The volumes a claim may come to: those that name it, and those that name none. */
+export function volumesFor(
+  view: Pick<ClusterView, 'volumesNaming'>,
+  { metadata: { namespace = '', name } }: PersistentVolumeClaim,
+): readonly PersistentVolume[] {
+  return [...view.volumesNaming(namespace, name), ...view.volumesNaming('', '')];
 }

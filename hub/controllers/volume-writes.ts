@@ -152,7 +152,8 @@ export class VolumeWrites {
   }
 
   async #annotate(claim: PersistentVolumeClaim, key: string, value: string | undefined): Promise<void> {
-    const { namespace = '', name, uid } = claim.metadata;
+    const { namespace = '', name, uid, annotations } = claim.metadata;
+    if (annotations?.[key] === value) return;
     await this.#deps.client.modify('PersistentVolumeClaim', namespace, name, (draft) => {
       if (draft.metadata.uid !== uid || draft.metadata.annotations?.[key] === value) return false;
       const { [key]: _, ...others } = draft.metadata.annotations ?? {};

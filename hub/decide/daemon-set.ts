@@ -191,10 +191,13 @@ function planSurge(
 ): UpdateStep {
   const broken: { pod: Pod; node: string }[] = [];
   const candidates: string[] = [];
+  const minReady = world.set.spec.minReadySeconds ?? 0;
   let surging = 0;
   for (const [{ name, verdict }, keep] of settled) {
     const [pod] = keep;
-    if (keep.length > 1) surging++;
+    // On a node that is away both stay, and only a new one that does not serve counts: the update may be what took it away.
+    const serves = pod !== undefined && isAvailable(pod, minReady, world.nowMs);
+    if (keep.length > 1 && (verdict === 'run' || !serves)) surging++;
     if (pod === undefined || keep.length > 1 || verdict !== 'run' || isUpdated(pod, world.hash)) continue;
     if (isReady(pod)) candidates.push(name);
     else broken.push({ pod, node: name });

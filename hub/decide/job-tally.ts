@@ -25,7 +25,9 @@ export interface JobTally {
   /** For `status.succeeded` and `status.failed`. */
   readonly counted: { readonly succeeded: number; readonly failed: number };
   readonly uncounted: { readonly succeeded: readonly string[]; readonly failed: readonly string[] };
-  /** All known ends: counted and uncounted; of an Indexed job the indexes that are done. */
+  /** Ends that are known and found no room among the uncounted yet: they are written down once others were let go. */
+  readonly later: number;
+  /** All known ends: counted, uncounted and later ones; of an Indexed job the indexes that are done. */
   readonly succeeded: number;
   readonly failed: number;
   readonly doneIndexes: IndexSet;
@@ -35,6 +37,7 @@ export interface JobTally {
   readonly release: readonly Pod[];
 }
 
+/** Ends written down at a time, as in Kubernetes. */
 const MAX_UNCOUNTED = 500;
 
 /** Counts; the same world gives the same tally in any order of its pods. Pure; never throws. */
@@ -58,26 +61,38 @@ export function tallyJob({ job, pods, now }: JobWorld): JobTally {
   const failedIndexes = parseIndexes(status.failedIndexes, perIndex(job) ? completions : 0);
   const known = new Set([...good.uncounted, ...bad.uncounted]);
   const release: Pod[] = [];
+  const later = { succeeded: 0, failed: 0 };
   for (const pod of tracked) {
-    if (known.size >= MAX_UNCOUNTED && !known.has(pod.metadata.uid)) continue;
+    const { uid } = pod.metadata;
+    const isNew = !known.has(uid);
+    // What finds no room is known all the same, or work that is done would be done again; it is written down by a later pass.
+    const hasRoom = !isNew || known.size < MAX_UNCOUNTED;
     if (hasSucceeded(job, pod)) {
       if (isIndexed(job)) addIndex(doneIndexes, indexOf(job, pod));
-      else if (!known.has(pod.metadata.uid)) good.uncounted.push(pod.metadata.uid);
+      else if (isNew && hasRoom) good.uncounted.push(uid);
+      else if (isNew) later.succeeded += 1;
     } else if (hasFailed(job, pod)) {
-      if (!known.has(pod.metadata.uid) && counts(job, pod)) bad.uncounted.push(pod.metadata.uid);
+      if (isNew && counts(job, pod)) {
+        if (hasRoom) bad.uncounted.push(uid);
+        else later.failed += 1;
+      }
       if (perIndex(job) && indexFails(job, pod)) addIndex(failedIndexes, indexOf(job, pod));
     } else if (!isForsaken(job, pod)) continue;
-    known.add(pod.metadata.uid);
+    if (!hasRoom) continue;
+    known.add(uid);
     release.push(pod);
   }
   for (const index of doneIndexes) failedIndexes.delete(index);
-  const succeeded = isIndexed(job) ? doneIndexes.size : good.counted + good.uncounted.length;
+  const succeeded = isIndexed(job)
+    ? doneIndexes.size
+    : good.counted + good.uncounted.length + later.succeeded;
   const remembered = rememberedOf(job, pods, doneIndexes, failedIndexes);
   return {
     counted: { succeeded: isIndexed(job) ? doneIndexes.size : good.counted, failed: bad.counted },
     uncounted: { succeeded: isIndexed(job) ? [] : good.uncounted, failed: bad.uncounted },
     succeeded,
-    failed: bad.counted + bad.uncounted.length,
+    failed: bad.counted + bad.uncounted.length + later.failed,
+    later: later.succeeded + later.failed,
     doneIndexes,
     failedIndexes,
     release: release.filter((pod) => !remembered.has(pod)),

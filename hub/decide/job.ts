@@ -111,7 +111,7 @@ function statusOf(
   const active = pods.filter(isActive);
   const { uncounted, counted } = tally;
   const terminating = pods.filter((pod) => isTerminating(pod) && !world.isLost(pod)).length;
-  const hasUncounted = uncounted.succeeded.length + uncounted.failed.length > 0;
+  const hasUncounted = uncounted.succeeded.length + uncounted.failed.length + tally.later > 0;
   const before = job.status ?? {};
   const { conditions, startTime, notes } = conditionsOf(job, verdict, now);
   const ends = verdict !== undefined && !hasUncounted && active.length === 0 && terminating === 0;

@@ -85,11 +85,17 @@ export function place(pod: PodToPlace, nodes: readonly NodeState[]): Placement {
 export function podRules(pod: PodToPlace, candidates: Candidates, on: PodsOnNodes): PodRules {
   const nodes = eligibility(candidates);
   return {
-    filters: [...spreadFilters(pod, on, nodes), ...affinityFilters(pod, on)],
+    filters: podFilters(pod, () => candidates, on),
     neighbours: neighbours(pod, on),
     softSpread: softSpread(pod, on, nodes),
     zones: pod.ownerUid === undefined || pod.spread.length > 0 ? undefined : on.topology(ZONE_KEY),
   };
+}
+
+/** The rules that keep the pod from nodes; the nodes are judged only for a pod that is to be spread over them. */
+export function podFilters(pod: PodToPlace, judged: () => Candidates, on: PodsOnNodes): PodRules['filters'] {
+  const spread = pod.spread.length === 0 ? [] : spreadFilters(pod, on, eligibility(judged()));
+  return [...spread, ...affinityFilters(pod, on)];
 }
 
 /** Order of the nodes by name, by slot. */

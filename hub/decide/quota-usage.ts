@@ -34,24 +34,29 @@ export function quotaUsage(kind: QuotaKind, object: KubeObject, nowMs: number): 
   const resource = resourceOf(kind);
   const usage: Record<string, number> = { [`count/${resource}`]: 1 };
   if (COUNTED.includes(resource)) usage[resource] = 1;
-  if (resource === 'pods' && isCounted(object as Pod, nowMs)) Object.assign(usage, podUsage(object as Pod));
+  if (resource === 'pods' && isCounted(kind, object as Pod, nowMs))
+    Object.assign(usage, podUsage(object as Pod));
   if (resource === 'services') Object.assign(usage, serviceUsage(object as Service));
   if (resource === 'persistentvolumeclaims')
     Object.assign(usage, claimUsage(object as PersistentVolumeClaim));
   return usage;
 }
 
-/** Ms until a pod that is being deleted counts no more; undefined when time changes nothing. */
-export function uncountedInMs({ metadata }: KubeObject, nowMs: number): number | undefined {
-  const { deletionTimestamp, deletionGracePeriodSeconds } = metadata;
+/** The last instant, epoch ms, at which an object counts in full; undefined when time changes nothing. */
+export function countedUntilMs(kind: QuotaKind, object: KubeObject): number | undefined {
+  const { deletionTimestamp, deletionGracePeriodSeconds } = object.metadata;
   if (deletionTimestamp === undefined || deletionGracePeriodSeconds === undefined) return undefined;
-  const leftMs = Date.parse(deletionTimestamp) + deletionGracePeriodSeconds * 1000 - nowMs;
-  return leftMs < 0 ? undefined : leftMs + 1;
+  if (resourceOf(kind) !== 'pods' || isTerminal(object as Pod)) return undefined;
+  const untilMs = Date.parse(deletionTimestamp) + deletionGracePeriodSeconds * 1000;
+  return Number.isNaN(untilMs) ? undefined : untilMs;
 }
 
-function isCounted(pod: Pod, nowMs: number): boolean {
+function isCounted(kind: QuotaKind, pod: Pod, nowMs: number): boolean {
   if (isTerminal(pod)) return false;
-  return pod.metadata.deletionTimestamp === undefined || uncountedInMs(pod, nowMs) !== undefined;
+  return (
+    pod.metadata.deletionTimestamp === undefined ||
+    nowMs <= (countedUntilMs(kind, pod) ?? Number.NEGATIVE_INFINITY)
+  );
 }
 
 function podUsage({ spec }: Pod): Amounts {

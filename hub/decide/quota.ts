@@ -4,13 +4,13 @@ import type { ResourceQuota } from '../../protocol/kinds/policy.ts';
 import { qosClass } from '../../protocol/qos.ts';
 import { bytesOf, cpuMilli, formatBytes, formatCpu } from '../../protocol/quantity.ts';
 import type { Amounts } from './pod-facts.ts';
-import { type QuotaKind, resourceOf } from './quota-usage.ts';
+import { type QuotaKind, quotaUsage, resourceOf } from './quota-usage.ts';
 
 type Hard = Readonly<Record<string, string>>;
 
 /** True when the quota is about objects of this kind: it has a limit for them. */
 export function concerns(quota: ResourceQuota, kind: QuotaKind): boolean {
-  return Object.keys(quota.spec?.hard ?? {}).some((name) => kindOfResource(name) === resourceOf(kind));
+  return limitedNames(quota, kind).length > 0;
 }
 
 /** The kind whose objects take of a resource: `pods` for `requests.cpu`, `jobs.batch` for `count/jobs.batch`. */
@@ -75,23 +75,24 @@ function usesOtherNamespaces({ affinity }: Pod['spec']): boolean {
   );
 }
 
-/** `quotaUsage` at an instant; handed in, so that callers who ask often can remember the answers. */
-export type UsageOf = (kind: QuotaKind, object: KubeObject) => Amounts;
+/** Names in the quota's limits that objects of this kind take of. */
+export function limitedNames(quota: ResourceQuota, kind: QuotaKind): string[] {
+  const resource = resourceOf(kind);
+  return Object.keys(quota.spec?.hard ?? {}).filter((name) => kindOfResource(name) === resource);
+}
 
-/** Adds what objects take of a quota; those outside its scopes take nothing. */
-function total(
+/** What objects of a kind take of a quota at an instant, epoch ms; those outside its scopes take nothing. */
+export function takenOf(
   quota: ResourceQuota,
   kind: QuotaKind,
   objects: Iterable<KubeObject>,
-  usageOf: UsageOf,
-): Record<string, number> {
+  nowMs: number,
+): Amounts {
   const sum: Record<string, number> = {};
-  const names = Object.keys(quota.spec?.hard ?? {}).filter(
-    (name) => kindOfResource(name) === resourceOf(kind),
-  );
+  const names = limitedNames(quota, kind);
   for (const object of objects) {
     if (!inScope(quota, kind, object)) continue;
-    const usage = usageOf(kind, object);
+    const usage = quotaUsage(kind, object, nowMs);
     for (const name of names) sum[name] = (sum[name] ?? 0) + (usage[name] ?? 0);
   }
   return sum;
@@ -99,14 +100,14 @@ function total(
 
 /**
  * Why a quota refuses a new object, or the new state of one that was `previous`, in Kubernetes' words; undefined when it does not.
- * `present` are the objects of the kind that are there. Pure; never throws.
+ * `usedNow` says what all objects of the kind take of it at this instant; asked only when it matters. Pure; never throws.
  */
 export function refuseByQuota(
   quota: ResourceQuota,
   kind: QuotaKind,
   created: KubeObject,
-  present: Iterable<KubeObject>,
-  usageOf: UsageOf,
+  nowMs: number,
+  usedNow: () => Amounts,
   previous?: KubeObject,
 ): string | undefined {
   const { name } = quota.metadata;
@@ -114,12 +115,12 @@ export function refuseByQuota(
   if (!concerns(quota, kind) || !inScope(quota, kind, created)) return undefined;
   const unstated = resourceOf(kind) === 'pods' ? unstatedAmounts(quota, created as Pod) : '';
   if (unstated !== '') return `failed quota: ${name}: must specify ${unstated}`;
-  const asked = total(quota, kind, [created], usageOf);
-  const before = previous === undefined ? {} : total(quota, kind, [previous], usageOf);
-  for (const [resource, amount] of Object.entries(before)) asked[resource] = (asked[resource] ?? 0) - amount;
+  const before = previous === undefined ? {} : takenOf(quota, kind, [previous], nowMs);
+  const after = Object.entries(takenOf(quota, kind, [created], nowMs));
+  const asked = Object.fromEntries(after.map(([resource, n]) => [resource, n - (before[resource] ?? 0)]));
   const wanted = Object.keys(asked).filter((resource) => (asked[resource] ?? 0) > 0);
   if (wanted.length === 0) return undefined;
-  const used = total(quota, kind, present, usageOf);
+  const used = usedNow();
   const over = wanted
     .filter((resource) => (used[resource] ?? 0) + (asked[resource] ?? 0) > limitOf(resource, hard))
     .sort();
@@ -176,15 +177,9 @@ function unstatedAmounts(quota: ResourceQuota, { spec }: Pod): string {
     .join('; ');
 }
 
-/** The status of a quota, from what its namespace holds by kind. Limits nobody takes of are listed as 0, as in Kubernetes. */
-export function quotaStatus(
-  quota: ResourceQuota,
-  held: Iterable<readonly [QuotaKind, Iterable<KubeObject>]>,
-  usageOf: UsageOf,
-): NonNullable<ResourceQuota['status']> {
+/** The status of a quota, from what is used of it. Limits nobody takes of are listed as 0, as in Kubernetes. */
+export function quotaStatus(quota: ResourceQuota, used: Amounts): NonNullable<ResourceQuota['status']> {
   const hard = quota.spec?.hard ?? {};
-  const used: Record<string, number> = {};
-  for (const [kind, objects] of held) Object.assign(used, total(quota, kind, objects, usageOf));
   const shown = Object.keys(hard).map((name) => [name, shownAmount(name, used[name] ?? 0)] as const);
   return { hard: { ...hard }, used: Object.fromEntries(shown) };
 }

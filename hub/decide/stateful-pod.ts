@@ -32,6 +32,11 @@ export function identityLabels(set: StatefulSet, ordinal: number): Record<string
   return { [POD_NAME]: podName(set, ordinal), [POD_INDEX]: String(ordinal) };
 }
 
+/** True when the pod's labels of identity are those of its name and ordinal. */
+export function hasIdentity({ metadata: { name, labels } }: Pod, ordinal: number): boolean {
+  return labels?.[POD_NAME] === name && labels[POD_INDEX] === String(ordinal);
+}
+
 /** A pod stamped from a template, made the one with this ordinal: name, host name, labels, revision and claims of its own. */
 export function withIdentity(
   set: StatefulSet,

@@ -18,6 +18,8 @@ export interface EventRecorderDeps {
 }
 
 interface Entry {
+  /** What it has in common with events that differ in their message alone. */
+  readonly group?: string;
   readonly namespace: string;
   readonly name: string;
   readonly involved: ObjectReference;
@@ -32,15 +34,21 @@ interface Entry {
 }
 
 const MAX_PER_NAMESPACE = 1000;
+/** As in Kubernetes: the tenth of those that differ in their message alone, within ten minutes, stands for all that follow. */
+const SIMILAR = 10;
+const SIMILAR_MS = 600_000;
+const COMBINED = '(combined from similar events)';
 
 /**
- * Writes Events: the same thing said again raises `count` of the one Event. Memory only (the kind is not durable), bounded per
+ * Writes Events: the same thing said again raises `count` of the one Event, and so do many that are alike. Memory only (the kind is not durable), bounded per
  * namespace. Invariant: `#entries` holds what was recorded since the start, in order of first sight, within the bound.
  */
 export class EventRecorder implements EventSink {
   readonly #deps: EventRecorderDeps;
   readonly #entries = new Map<string, Entry>();
   readonly #perNamespace = new Map<string, number>();
+  /** How many of a group there are, and when the last was recorded. */
+  readonly #groups = new Map<string, { count: number; lastMs: number }>();
   readonly #queue: KeyedQueue;
 
   constructor(deps: EventRecorderDeps) {
@@ -54,12 +62,12 @@ export class EventRecorder implements EventSink {
   }
 
   record(note: EventNote): void {
-    const { involved, type, reason, message } = note;
+    const { involved, type, reason } = note;
     const now = toTime(this.#deps.clock.nowMs());
-    const what = note.replaces === true ? '' : message;
-    const key = [involved.kind, involved.uid ?? involved.name, involved.fieldPath, type, reason, what].join(
-      '|',
-    );
+    const group = [involved.kind, involved.uid ?? involved.name, involved.fieldPath, type, reason].join('|');
+    const isOneOfMany = note.replaces !== true && this.#isOneOfMany(group, `${group}|${note.message}`);
+    const message = isOneOfMany ? `${COMBINED}: ${note.message}` : note.message;
+    const key = `${group}|${isOneOfMany ? COMBINED : note.replaces === true ? '' : message}`;
     const present = this.#entries.get(key);
     if (present !== undefined) {
       present.count++;
@@ -68,6 +76,7 @@ export class EventRecorder implements EventSink {
     } else {
       this.#insert(key, {
         ...this.#place(involved, key),
+        group,
         involved,
         type,
         reason,
@@ -120,8 +129,26 @@ export class EventRecorder implements EventSink {
     };
   }
 
+  /** Notes that one more of the group was recorded. True when it differs from all there are, and there are many. */
+  #isOneOfMany(group: string, key: string): boolean {
+    const nowMs = this.#deps.clock.nowMs();
+    const known = this.#groups.get(group);
+    const count = known === undefined || nowMs - known.lastMs >= SIMILAR_MS ? 0 : known.count;
+    this.#groups.set(group, { count, lastMs: nowMs });
+    return count >= SIMILAR - 1 && !this.#entries.has(key);
+  }
+
+  #countInGroup(group: string | undefined, by: 1 | -1): void {
+    const known = group === undefined ? undefined : this.#groups.get(group);
+    if (group === undefined || known === undefined) return;
+    const count = known.count + by;
+    if (count > 0) this.#groups.set(group, { ...known, count });
+    else this.#groups.delete(group);
+  }
+
   #insert(key: string, entry: Entry): void {
     this.#entries.set(key, entry);
+    this.#countInGroup(entry.group, 1);
     const count = (this.#perNamespace.get(entry.namespace) ?? 0) + 1;
     this.#perNamespace.set(entry.namespace, count);
     if (count > (this.#deps.maxPerNamespace ?? MAX_PER_NAMESPACE)) this.#dropOldest(entry.namespace);
@@ -141,6 +168,7 @@ export class EventRecorder implements EventSink {
     const entry = this.#entries.get(key);
     if (entry === undefined || !this.#entries.delete(key)) return;
     this.#perNamespace.set(entry.namespace, (this.#perNamespace.get(entry.namespace) ?? 1) - 1);
+    this.#countInGroup(entry.group, -1);
   }
 
   async #write(key: string): Promise<void> {
@@ -164,7 +192,7 @@ export class EventRecorder implements EventSink {
   }
 
   async #create(entry: Entry): Promise<void> {
-    const { namespace, name, involved, source, written: _written, ...rest } = entry;
+    const { namespace, name, involved, source, written: _written, group: _group, ...rest } = entry;
     try {
       await this.#deps.client.create('Event', {
         metadata: { name, namespace },

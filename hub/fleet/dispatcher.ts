@@ -8,8 +8,8 @@ import { type DesiredPod, type Item, MAX_PACKET_BYTES } from '../../protocol/wir
 import type { Change } from '../cluster.ts';
 import { assignment, itemOf, type PodReferences, podReferences } from '../decide/assignment.ts';
 import { indexOf, planDesired } from '../decide/desired-delta.ts';
-import { claimedVolumes, isBound, usesClaim } from '../decide/volumes/pod-volumes.ts';
-import { removalsByNode } from '../decide/volumes/volume-step.ts';
+import { claimedVolumes, isBound } from '../decide/volumes/pod-volumes.ts';
+import { removalsAmong } from '../decide/volumes/volume-step.ts';
 import { nodeOfVolume } from '../decide/volumes/words.ts';
 import { type LoopDeps, loopQueue } from '../loop.ts';
 import type { DeviceLink } from './device-link.ts';
@@ -44,8 +44,6 @@ export class Dispatcher {
   /** Items of pods with claims, as they were resolved last. */
   readonly #claiming = new WeakMap<object, Item>();
   readonly #references = new WeakMap<PodSpec, PodReferences>();
-  /** Forgotten with every change of a volume. */
-  #removals: ReadonlyMap<string, readonly string[]> | undefined;
 
   constructor(
     deps: LoopDeps,
@@ -131,20 +129,18 @@ export class Dispatcher {
   }
 
   #triggerUsers({ metadata: { namespace, name } }: PersistentVolumeClaim): void {
-    for (const { spec } of this.#deps.view.list('Pod', namespace)) {
-      if (spec.nodeName !== undefined && usesClaim(spec, name)) this.#queue.add(spec.nodeName);
+    for (const { spec } of this.#deps.view.podsUsingClaim(namespace ?? '', name)) {
+      if (spec.nodeName !== undefined) this.#queue.add(spec.nodeName);
     }
   }
 
-  #removalsOf(node: string): readonly string[] {
-    this.#removals ??= removalsByNode(this.#deps.view.list('PersistentVolume'));
-    return this.#removals.get(node) ?? [];
-  }
-
   #onVolume({ object: volume, previous, type }: Change<PersistentVolume>): void {
-    this.#removals = undefined;
     const node = nodeOfVolume(volume);
-    if (node !== undefined) this.#queue.add(node);
+    const isRemoval = (of: PersistentVolume | undefined): boolean =>
+      of !== undefined && removalsAmong([of]).length > 0;
+    // Beside its use by pods a device only cares to be told that a volume goes, and that this is over.
+    const after = type === 'deleted' ? undefined : volume;
+    if (node !== undefined && isRemoval(previous) !== isRemoval(after)) this.#queue.add(node);
     const { namespace = '', name = '', uid } = volume.spec.claimRef ?? {};
     if (type === 'modified' && previous?.spec.claimRef?.uid === uid) return;
     const claim = this.#deps.view.get('PersistentVolumeClaim', namespace, name);
@@ -166,7 +162,7 @@ export class Dispatcher {
           claim: (ns, n) => view.get('PersistentVolumeClaim', ns, n),
           volume: (n) => view.get('PersistentVolume', '', n),
         }),
-      removeVolumes: (of) => this.#removalsOf(of),
+      removeVolumes: (of) => removalsAmong(view.volumesOnNode(of)),
       clusterCidr: this.#identity.clusterCidr,
       itemOf: (object, claims) => this.#itemWith(object, claims),
     });

@@ -1,6 +1,6 @@
 import { type Candidates, judge, newCandidates, nodeRefusals } from '../decide/candidates.ts';
 import { namedNodes } from '../decide/filters/node-match.ts';
-import { type Placement, placeAmong, podRules, refusedBy } from '../decide/place.ts';
+import { type Placement, placeAmong, podFilters, podRules, refusedBy } from '../decide/place.ts';
 import { nodeClassOf, type PodToPlace } from '../decide/pod-to-place.ts';
 import type { ClusterState, Resident } from './cluster-state.ts';
 
@@ -65,8 +65,9 @@ export class Placer {
     const slot = this.#state.nodes.slotOf(nodeName);
     const node = slot === undefined ? undefined : this.#state.nodes.at(slot);
     if (slot === undefined || node === undefined || nodeRefusals(pod, node).length > 0) return false;
-    const candidates = this.candidatesOf(pod);
-    return refusedBy(podRules(pod, candidates, this.#state), slot) === undefined;
+    // Preemption asks this thousands of times in one decision: it must not look at all nodes.
+    const filters = podFilters(pod, () => this.candidatesOf(pod), this.#state);
+    return refusedBy({ filters }, slot) === undefined;
   }
 
   /** True when the node by itself can take the pod, whatever the rules between pods say. */

@@ -61,6 +61,8 @@ export class PodCounts {
   #counterList: Counter[] = [];
   #ruleList: Rule[] = [];
   #emptyKin = 0;
+  /** Labels as text: the same pods come and go in every trial. */
+  readonly #texts = new WeakMap<object, string>();
   #uses = 0;
 
   constructor(namespaceLabels: NamespaceLabels, capacity: () => number, maxCounters = MAX_COUNTERS) {
@@ -134,7 +136,9 @@ export class PodCounts {
   }
 
   #kinOf({ namespace, labels }: Labelled, terminating: boolean): Kin {
-    const key = `${terminating ? '-' : '+'}${namespace}/${JSON.stringify(labels)}`;
+    const text = this.#texts.get(labels) ?? JSON.stringify(labels);
+    this.#texts.set(labels, text);
+    const key = `${terminating ? '-' : '+'}${namespace}/${text}`;
     let kin = this.#kin.get(key);
     if (kin === undefined) {
       const empty = {

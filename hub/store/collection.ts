@@ -1,4 +1,8 @@
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import type { Pod } from '../../protocol/kinds/pod.ts';
+import type { PersistentVolume } from '../../protocol/kinds/storage.ts';
+import { claimsOf } from '../decide/volumes/pod-volumes.ts';
+import { nodeOfVolume } from '../decide/volumes/words.ts';
 import type { AnyObject } from './plan.ts';
 
 /** `namespace/name`, the order of lists; cluster-wide objects have an empty namespace. Pure. */
@@ -31,6 +35,7 @@ export class Collection {
   readonly #byUid = new Map<string, KubeObject>();
   readonly #byOwner = new Index((object) => controllerUid(object) ?? NOBODY);
   readonly #byNode = new Index(nodeName);
+  readonly #byClaim = new Index(claimKeys);
   readonly #lists = new Map<string, readonly KubeObject[]>();
 
   /** Fills an empty collection. */
@@ -59,6 +64,11 @@ export class Collection {
 
   onNode(name: string): readonly KubeObject[] {
     return this.#byNode.list(name);
+  }
+
+  /** Pods that use a claim, volumes that name it, by `namespace/name`; volumes that name none when it is empty. */
+  ofClaim(key: string): readonly KubeObject[] {
+    return this.#byClaim.list(key);
   }
 
   /** All, or those of one namespace, in order; the same array until something in it changes. */
@@ -106,12 +116,14 @@ export class Collection {
     this.#byUid.set(object.metadata.uid, object);
     this.#byOwner.add(key, object);
     this.#byNode.add(key, object);
+    this.#byClaim.add(key, object);
   }
 
   #unlink(key: string, object: KubeObject): void {
     this.#byUid.delete(object.metadata.uid);
     this.#byOwner.remove(key, object);
     this.#byNode.remove(key, object);
+    this.#byClaim.remove(key, object);
   }
 
   #forgetLists(object: KubeObject): void {
@@ -120,13 +132,13 @@ export class Collection {
   }
 }
 
-/** Objects by a value found in them. */
+/** Objects by a value found in them, or by several. */
 class Index {
-  readonly #valueOf: (object: AnyObject) => string | undefined;
+  readonly #valuesOf: (object: AnyObject) => string | readonly string[] | undefined;
   readonly #groups = new Map<string, { objects: Map<string, KubeObject>; list?: readonly KubeObject[] }>();
 
-  constructor(value: (object: AnyObject) => string | undefined) {
-    this.#valueOf = value;
+  constructor(values: (object: AnyObject) => string | readonly string[] | undefined) {
+    this.#valuesOf = values;
   }
 
   list(value: string): readonly KubeObject[] {
@@ -137,16 +149,25 @@ class Index {
   }
 
   add(key: string, object: KubeObject): void {
-    const value = this.#valueOf(object);
-    if (value === undefined) return;
+    const values = this.#valuesOf(object);
+    if (typeof values === 'string') this.#add(values, key, object);
+    else for (const value of values ?? []) this.#add(value, key, object);
+  }
+
+  remove(key: string, object: KubeObject): void {
+    const values = this.#valuesOf(object);
+    if (typeof values === 'string') this.#remove(values, key);
+    else for (const value of values ?? []) this.#remove(value, key);
+  }
+
+  #add(value: string, key: string, object: KubeObject): void {
     const objects = this.#groups.get(value)?.objects ?? new Map<string, KubeObject>();
     this.#groups.set(value, { objects: objects.set(key, object) });
   }
 
-  remove(key: string, object: KubeObject): void {
-    const value = this.#valueOf(object);
-    const objects = value === undefined ? undefined : this.#groups.get(value)?.objects;
-    if (value === undefined || objects === undefined) return;
+  #remove(value: string, key: string): void {
+    const objects = this.#groups.get(value)?.objects;
+    if (objects === undefined) return;
     objects.delete(key);
     if (objects.size === 0) this.#groups.delete(value);
     else this.#groups.set(value, { objects });
@@ -157,8 +178,27 @@ function controllerUid(object: KubeObject): string | undefined {
   return object.metadata.ownerReferences?.find((owner) => owner.controller === true)?.uid;
 }
 
+const isCore = ({ apiVersion, kind }: KubeObject, name: string): boolean =>
+  kind === name && apiVersion === 'v1';
+
+/** The node a pod is bound to, or the only one that has a volume. */
 function nodeName(object: AnyObject): string | undefined {
-  if (object.kind !== 'Pod' || object.apiVersion !== 'v1') return undefined;
-  const name = object.spec?.['nodeName'];
+  if (object.spec === undefined) return undefined;
+  if (isCore(object, 'PersistentVolume')) return nodeOfVolume(object as KubeObject as PersistentVolume);
+  if (!isCore(object, 'Pod')) return undefined;
+  const name = object.spec['nodeName'];
   return typeof name === 'string' && name !== '' ? name : undefined;
+}
+
+function claimKeys(object: AnyObject): string | readonly string[] | undefined {
+  if (object.spec === undefined) return undefined;
+  if (isCore(object, 'PersistentVolume')) {
+    const { namespace = '', name = '' } = (object as KubeObject as PersistentVolume).spec.claimRef ?? {};
+    return name === '' ? '' : `${namespace}/${name}`;
+  }
+  if (!isCore(object, 'Pod')) return undefined;
+  const uses = claimsOf((object as KubeObject as Pod).spec);
+  return uses.length === 0
+    ? undefined
+    : uses.map(({ claim }) => `${object.metadata.namespace ?? ''}/${claim}`);
 }

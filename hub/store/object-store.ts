@@ -23,7 +23,7 @@ import type {
   UpdateOptions,
   WriteOptions,
 } from './store-options.ts';
-import { type Outcome, storageKey, WriteQueue } from './write-queue.ts';
+import { type Outcome, storageKey, WriteQueue, type WriteSink } from './write-queue.ts';
 
 const HISTORY: HistoryLimits = { changes: 10_000, bytes: 8 * 1024 * 1024 };
 
@@ -54,10 +54,12 @@ export class ObjectStore {
       revision: at,
     }));
     const publish = (change: Change, bytes: number): void => this.#memory.publish(change, bytes);
-    const { map, log } = options;
-    this.#writes = new WriteQueue({ commit: (changes) => map.commit(changes), publish, log }, revision);
     // Only what is used is kept: holding on to the options would keep every object as it was at the start.
-    const { clock, ids = systemIds, admission } = options;
+    const { map, log, clock, ids = systemIds, admission } = options;
+    const planned = (spec: KindSpec, change: Change): void => admission?.planned?.(spec, change);
+    const refused = (): void => admission?.refused?.();
+    const commit: WriteSink['commit'] = (changes) => map.commit(changes);
+    this.#writes = new WriteQueue({ commit, publish, planned, refused, log }, revision);
     const newest: NewestObject = (kind, namespace, name) => this.newest(kind, namespace, name);
     const nowMs = (): number => clock.nowMs();
     const look = { get: newest, list: (kind: string, ns: string) => this.#newestOf(kind, ns) };
@@ -113,9 +115,14 @@ export class ObjectStore {
     return this.#memory.of(kind).ownedBy(ownerUid);
   }
 
-  /** Pods bound to a node, by namespace and name. */
-  objectsOnNode(nodeName: string): readonly KubeObject[] {
-    return this.#memory.of('Pod').onNode(nodeName);
+  /** Pods bound to a node, or volumes that only this node has, by namespace and name. */
+  objectsOnNode(nodeName: string, kind: 'Pod' | 'PersistentVolume' = 'Pod'): readonly KubeObject[] {
+    return this.#memory.of(kind).onNode(nodeName);
+  }
+
+  /** Pods that use a claim, or volumes that name it; with an empty name volumes that name none. */
+  objectsOfClaim(kind: 'Pod' | 'PersistentVolume', namespace: string, claim: string): readonly KubeObject[] {
+    return this.#memory.of(kind).ofClaim(claim === '' ? '' : `${namespace}/${claim}`);
   }
 
   /** All objects of a kind, of one namespace when given and not empty, with the revision they were read at. */

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { toTime } from '../../kit/clock.ts';
 import { apiVersionOf, type FieldError, idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { Condition, KubeObject } from '../../protocol/kinds/meta.ts';
@@ -48,7 +49,16 @@ export function planUpdate(
   const why = context.approve(spec, next, current);
   if (why !== undefined) throw forbidden(spec, name, why);
   trackFields(context, spec, current, next, writer);
+  shareUnchanged(next, current);
   return settle(spec, next, current);
+}
+
+/** What a write leaves as it is stays the one frozen value: less memory, and nothing to freeze or to compare again. */
+function shareUnchanged(next: AnyObject, current: AnyObject): void {
+  const [after, before] = [next, current] as unknown as [Record<string, unknown>, Record<string, unknown>];
+  for (const [name, value] of Object.entries(after))
+    if (name !== 'metadata' && value !== before[name] && isDeepStrictEqual(value, before[name]))
+      after[name] = before[name];
 }
 
 function replaced(spec: KindSpec, input: ObjectInput, current: KubeObject): AnyObject {

@@ -3,7 +3,7 @@ import type { DurableMap } from '../../kit/durable-map.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { FieldError, KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
-import type { DeleteOptions } from '../cluster.ts';
+import type { Change, DeleteOptions } from '../cluster.ts';
 import type { HistoryLimits } from './history.ts';
 import type { IdSource } from './ids.ts';
 
@@ -68,6 +68,10 @@ export interface Admission {
    * status. What it allows is there for the next to see.
    */
   approve(spec: KindSpec, object: KubeObject, look: AdmissionLook, previous?: KubeObject): string | undefined;
+  /** Hears of each change at the moment it becomes part of the newest state, in order, of dry runs never. */
+  planned?(spec: KindSpec, change: Change): void;
+  /** The disk did not take the changes on their way: the newest state is what is visible. */
+  refused?(): void;
 }
 
 export interface StoreOptions {

@@ -46,6 +46,19 @@ export class Store extends ObjectStore implements ClusterView, ClusterClient {
     return this.objectsOnNode(nodeName) as readonly KindMap['Pod'][];
   }
 
+  podsUsingClaim(namespace: string, claim: string): readonly KindMap['Pod'][] {
+    return this.objectsOfClaim('Pod', namespace, claim) as readonly KindMap['Pod'][];
+  }
+
+  volumesOnNode(nodeName: string): readonly KindMap['PersistentVolume'][] {
+    return this.objectsOnNode(nodeName, 'PersistentVolume') as readonly KindMap['PersistentVolume'][];
+  }
+
+  volumesNaming(namespace: string, claim: string): readonly KindMap['PersistentVolume'][] {
+    const found = this.objectsOfClaim('PersistentVolume', namespace, claim);
+    return found as readonly KindMap['PersistentVolume'][];
+  }
+
   async create<K extends KindName>(kind: K, object: NewObject<KindMap[K]>): Promise<KindMap[K]> {
     return (await this.createObject(kind, object as ObjectInput)) as KindMap[K];
   }

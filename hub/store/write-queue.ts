@@ -1,7 +1,7 @@
 import { DurableError } from '../../kit/durable-error.ts';
 import type { MapChange } from '../../kit/durable-map.ts';
 import type { Logger } from '../../kit/logger.ts';
-import { idOf } from '../../protocol/kinds/kind.ts';
+import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError } from '../../protocol/status.ts';
 import type { Change } from '../cluster.ts';
@@ -19,6 +19,10 @@ export interface WriteSink {
   commit(changes: readonly MapChange[]): Promise<void>;
   /** Makes a durable change visible. `bytes` is the memory that its object does not share. */
   publish(change: Change, bytes: number): void;
+  /** A change is part of the newest state from now on, before it is durable. */
+  planned(spec: KindSpec, change: Change): void;
+  /** All that was planned and not published is gone from the newest state. */
+  refused(): void;
   readonly log?: Logger | undefined;
 }
 
@@ -55,8 +59,8 @@ const keyOf = (kind: string, object: KubeObject): string =>
 export class WriteQueue {
   readonly #sink: WriteSink;
   readonly #onTheWay = new Map<string, { revision: number; object: KubeObject | undefined }>();
-  /** How many of each kind are on their way. */
-  readonly #kindsOnTheWay = new Map<string, number>();
+  /** Keys of what is on its way, by kind. */
+  readonly #keysOnTheWay = new Map<string, Set<string>>();
   #pending: Pending[] = [];
   #revision: number;
   #reservedThrough: number;
@@ -81,10 +85,10 @@ export class WriteQueue {
   /** All states on their way of a kind in a namespace, by key; undefined for what is on its way out. */
   allOnTheWay(kind: string, namespace: string): ReadonlyMap<string, KubeObject | undefined> {
     const found = new Map<string, KubeObject | undefined>();
-    // Asked for with every creation, and nearly always of kinds that nobody writes at the moment.
-    if (!this.#kindsOnTheWay.has(kind)) return found;
+    const keys = this.#keysOnTheWay.get(kind);
+    if (keys === undefined) return found;
     const prefix = storageKey(kind, namespace, '');
-    for (const [key, { object }] of this.#onTheWay) if (key.startsWith(prefix)) found.set(key, object);
+    for (const key of keys) if (key.startsWith(prefix)) found.set(key, this.#onTheWay.get(key)?.object);
     return found;
   }
 
@@ -116,15 +120,16 @@ export class WriteQueue {
     const change: Change = previous === undefined ? base : { ...base, previous };
     const now = type === 'deleted' ? undefined : object;
     const key = keyOf(change.kind, object);
-    if (!this.#onTheWay.has(key)) this.#countOnTheWay(change.kind, 1);
+    this.#keysOf(change.kind).add(key);
     this.#onTheWay.set(key, { revision: this.#revision, object: now });
+    this.#sink.planned(spec, change);
     this.#push({ plan, again, step, change, bytes, resolve, reject });
   }
 
-  #countOnTheWay(kind: string, by: number): void {
-    const count = (this.#kindsOnTheWay.get(kind) ?? 0) + by;
-    if (count > 0) this.#kindsOnTheWay.set(kind, count);
-    else this.#kindsOnTheWay.delete(kind);
+  #keysOf(kind: string): Set<string> {
+    const keys = this.#keysOnTheWay.get(kind) ?? new Set<string>();
+    this.#keysOnTheWay.set(kind, keys);
+    return keys;
   }
 
   #push(pending: Pending): void {
@@ -172,7 +177,7 @@ export class WriteQueue {
       const key = keyOf(change.kind, change.object);
       if (this.#onTheWay.get(key)?.revision === change.revision) {
         this.#onTheWay.delete(key);
-        this.#countOnTheWay(change.kind, -1);
+        this.#keysOf(change.kind).delete(key);
       }
       this.#sink.publish(change, bytes);
     }
@@ -182,7 +187,8 @@ export class WriteQueue {
   #refuse(refused: readonly Pending[], cause: unknown): void {
     const error = refusal(cause);
     this.#onTheWay.clear();
-    this.#kindsOnTheWay.clear();
+    this.#keysOnTheWay.clear();
+    this.#sink.refused();
     this.#sink.log?.error('writes refused, the disk did not take them', {
       err: cause,
       writes: refused.length,

@@ -222,7 +222,8 @@ export class RebalanceWorld {
 
   #rangeAt(node: string): ReturnType<typeof rangeOf> {
     const known = this.#histories.get(node);
-    if (known !== undefined && !this.#ranges.has(node)) this.#ranges.set(node, rangeOf(known, this.nowMs, TIMES));
+    if (known !== undefined && !this.#ranges.has(node))
+      this.#ranges.set(node, rangeOf(known, this.nowMs, TIMES));
     return this.#ranges.get(node);
   }
 

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import * as assert from 'uvu/assert';
 import { mayDisrupt } from '../../hub/decide/disruption-verdict.ts';
 import { podToPlace } from '../../hub/decide/pod-to-place.ts';
+import { leastHarm, planVictims, type VictimPlan } from '../../hub/decide/preempt.ts';
 import { Preemptor } from '../../hub/scheduler/preemptor.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import { allowedNodes, type Objects } from '../build/placement-oracle.ts';
@@ -68,10 +69,42 @@ function checkPlan(objects: Objects, pod: Pod): boolean {
       (p.spec.nodeName === plan.node && p.metadata.deletionTimestamp !== undefined);
     return allowedNodes(pod, { ...objects, pods: pods.filter((p) => !isGone(p)) }).includes(plan.node);
   };
+  const best = leastHarm(exhaustive(objects, pod));
+  assert.equal(
+    [plan.node, victims],
+    [best?.node, best?.victims.map((v) => v.uid)],
+    'the least harm there is',
+  );
   assert.ok(fitsWithout(victims), 'there is room then');
   for (const spared of victims)
     assert.not.ok(fitsWithout(victims.filter((uid) => uid !== spared)), 'nobody leaves in vain');
   return true;
+}
+
+/** A plan for every node, each by adding everything up anew: what the sample of nodes finds as long as it holds them all. */
+function exhaustive(objects: Objects, pod: Pod): VictimPlan[] {
+  return objects.nodes.flatMap(({ metadata: { name } }) => {
+    const there = objects.pods.filter((p) => p.spec.nodeName === name);
+    const isGoing = (p: Pod): boolean => p.metadata.deletionTimestamp !== undefined;
+    const lower = there.filter((p) => !isGoing(p) && (p.spec.priority ?? 0) < (pod.spec.priority ?? 0));
+    if (lower.length + there.filter(isGoing).length === 0) return [];
+    const away = new Set(there.filter(isGoing).map((p) => p.metadata.uid));
+    const plan = planVictims(
+      name,
+      lower.map(({ metadata: { uid, creationTimestamp }, spec: { priority = 0 } }) => {
+        return { uid, priority, startedAtMs: Date.parse(creationTimestamp), guarded: false };
+      }),
+      {
+        remove: (uid) => void away.add(uid),
+        putBack: (uid) => void away.delete(uid),
+        fits: () => {
+          const pods = objects.pods.filter((p) => !away.has(p.metadata.uid));
+          return allowedNodes(pod, { ...objects, pods }).includes(name);
+        },
+      },
+    );
+    return plan ?? [];
+  });
 }
 
 function checkNothingGone(world: PlacementWorld, { nodes, pods }: Objects): void {

@@ -38,7 +38,8 @@ export type ClaimStep =
 
 /** What a claim is judged by; `waitingPod` looks for the name of a pod that uses the claim and has no node yet. */
 export interface ClaimWorld {
-  readonly volumes: readonly PersistentVolume[];
+  /** At least those that name the claim and those that name none. */
+  readonly volumes: () => readonly PersistentVolume[];
   readonly volume: (name: string) => PersistentVolume | undefined;
   readonly storageClass: (name: string) => StorageClass | undefined;
   readonly node: (name: string) => Node | undefined;
@@ -111,7 +112,7 @@ function unboundStep(claim: PersistentVolumeClaim, world: ClaimWorld): ClaimStep
     const message = `the node "${selected}" that was chosen for the volume is gone; another one is looked for`;
     return { do: 'forget-node', note: { type: 'Warning', reason: 'ProvisioningFailed', message } };
   }
-  const volume = findVolume(claim, world.volumes, node === undefined ? () => true : fitsOn(node), delays);
+  const volume = findVolume(claim, world.volumes(), node === undefined ? () => true : fitsOn(node), delays);
   if (volume !== undefined) return { do: 'bind', volume };
   if (delays) return { do: 'wait', note: waitingNote(world.waitingPod()) };
   if (className === '') {

@@ -38,7 +38,8 @@ export interface VolumeLookup {
   readonly claim: (namespace: string, name: string) => PersistentVolumeClaim | undefined;
   readonly volume: (name: string) => PersistentVolume | undefined;
   readonly storageClass: (name: string) => StorageClass | undefined;
-  readonly volumes: () => readonly PersistentVolume[];
+  /** At least those that name the claim and those that name none. */
+  readonly volumes: (claim: PersistentVolumeClaim) => readonly PersistentVolume[];
   /** True when another pod than this one, on any node, uses the claim. */
   readonly usedByOther: (claim: PersistentVolumeClaim, pod: Pod) => boolean;
 }
@@ -59,11 +60,6 @@ export function claimsOf(spec: { readonly volumes?: readonly Volume[] }): readon
   return spec.volumes.flatMap(({ name, persistentVolumeClaim: use }) =>
     use === undefined ? [] : [{ volume: name, claim: use.claimName, readOnly: use.readOnly === true }],
   );
-}
-
-/** True when one of the pod's volumes is this claim. */
-export function usesClaim(spec: { readonly volumes?: readonly Volume[] }, claim: string): boolean {
-  return spec.volumes?.some((volume) => volume.persistentVolumeClaim?.claimName === claim) === true;
 }
 
 /** Says where the claims of a pod let it run. The pod's own fields are not looked at. Pure; never throws. */
@@ -120,7 +116,7 @@ function unboundNeeds(claim: PersistentVolumeClaim, lookup: VolumeLookup): Volum
   if (why !== undefined)
     return no(`persistentvolumeclaim "${claim.metadata.name}" cannot be provisioned: ${why}`);
   if (provisioner !== NO_PROVISIONER) return { ok: true, limits: topologyLimits(claim, storageClass) };
-  const found = candidates(claim, lookup.volumes());
+  const found = candidates(claim, lookup.volumes(claim));
   const everywhere = found.some((volume) => termsOf(volume).length === 0);
   const detail = `claim "${claim.metadata.name}" needs a volume of class "${className}"`;
   return everywhere

@@ -98,21 +98,16 @@ function endStep(volume: PersistentVolume, world: VolumeWorld): VolumeStep {
 }
 
 /**
- * Names of the volumes whose data each node is told to remove: made by the hub's provisioner for a claim that is gone, with policy
- * Delete. Sorted. A node removes nothing else, and nothing because of silence.
+ * Of the volumes of a node the names of those whose data it is told to remove: made by the hub's provisioner for a claim that is gone,
+ * with policy Delete. Sorted. A node removes nothing else, and nothing because of silence.
  */
-export function removalsByNode(volumes: readonly PersistentVolume[]): ReadonlyMap<string, readonly string[]> {
-  const removals = new Map<string, string[]>();
-  for (const volume of volumes) {
-    const node = nodeOfVolume(volume);
-    if (node === undefined || !isOurs(volume) || policyOf(volume) !== 'Delete' || !isUnwanted(volume))
-      continue;
-    const names = removals.get(node) ?? [];
-    names.push(volume.metadata.name);
-    removals.set(node, names);
-  }
-  for (const names of removals.values()) names.sort();
-  return removals;
+export function removalsAmong(volumes: readonly PersistentVolume[]): readonly string[] {
+  const isOver = (volume: PersistentVolume): boolean =>
+    isOurs(volume) && policyOf(volume) === 'Delete' && isUnwanted(volume);
+  return volumes
+    .filter(isOver)
+    .map(({ metadata }) => metadata.name)
+    .sort();
 }
 
 function isUnwanted({ metadata, status }: PersistentVolume): boolean {

@@ -5,8 +5,7 @@ import {
   limitErrorsOfPod,
 } from '../../../../hub/decide/limit-range.ts';
 import { refuseSecondDefault, resolvePriority } from '../../../../hub/decide/priority.ts';
-import { quotaStatus, refuseByQuota, type UsageOf } from '../../../../hub/decide/quota.ts';
-import { quotaUsage } from '../../../../hub/decide/quota-usage.ts';
+import { quotaStatus, refuseByQuota, takenOf } from '../../../../hub/decide/quota.ts';
 import type { KubeObject } from '../../../../protocol/kinds/meta.ts';
 import type { Pod, PodSpec, ResourceRequirements } from '../../../../protocol/kinds/pod.ts';
 import type {
@@ -19,7 +18,6 @@ import type { PersistentVolumeClaim } from '../../../../protocol/kinds/storage.t
 import { spec } from '../../../spec.ts';
 
 const NOW = Date.parse('2026-01-01T00:00:00Z');
-const usageOf: UsageOf = (kind, object) => quotaUsage(kind, object, NOW);
 const PODS = { group: '', plural: 'pods' };
 const meta = (name: string): KubeObject['metadata'] => ({
   name,
@@ -128,7 +126,12 @@ spec('refuseByQuota', (it) => {
     ],
   ];
   for (const [name, q, created, present, expected] of cases)
-    it(name, () => assert.is(refuseByQuota(q, PODS, created, present, usageOf), expected));
+    it(name, () =>
+      assert.is(
+        refuseByQuota(q, PODS, created, NOW, () => takenOf(q, PODS, present, NOW)),
+        expected,
+      ),
+    );
 
   it('counts objects of any group, and storage by class', () => {
     const job = { apiVersion: 'batch/v1', kind: 'Job', metadata: meta('j') };
@@ -136,8 +139,8 @@ spec('refuseByQuota', (it) => {
       quota({ 'count/jobs.batch': '0' }),
       { group: 'batch', plural: 'jobs' },
       job,
-      [],
-      usageOf,
+      NOW,
+      () => ({}),
     );
     assert.is(
       why,
@@ -152,17 +155,14 @@ spec('refuseByQuota', (it) => {
     const key = 'fast.storageclass.storage.k8s.io/requests.storage';
     const claims = { group: '', plural: 'persistentvolumeclaims' };
     assert.is(
-      refuseByQuota(quota({ [key]: '1Gi' }), claims, claim, [], usageOf),
+      refuseByQuota(quota({ [key]: '1Gi' }), claims, claim, NOW, () => ({})),
       `exceeded quota: q, requested: ${key}=2Gi, used: ${key}=0, limited: ${key}=1Gi`,
     );
   });
 
   it('shows in the status what is used', () => {
-    const status = quotaStatus(
-      quota({ pods: '5', 'requests.cpu': '2', secrets: '1' }),
-      [[PODS, [pod(small), pod(small)]]],
-      usageOf,
-    );
+    const limits = quota({ pods: '5', 'requests.cpu': '2', secrets: '1' });
+    const status = quotaStatus(limits, takenOf(limits, PODS, [pod(small), pod(small)], NOW));
     assert.equal(status.used, { pods: '2', 'requests.cpu': '1', secrets: '0' });
     assert.equal(status.hard, { pods: '5', 'requests.cpu': '2', secrets: '1' });
   });

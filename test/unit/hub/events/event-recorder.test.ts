@@ -71,6 +71,21 @@ spec('EventRecorder', (it) => {
     assert.is(second?.count, 1);
   });
 
+  it('lets one stand for all that differ in their message alone, from the tenth within ten minutes on', async () => {
+    const { recorder, stored, clock } = setUp();
+    for (let i = 0; i < 30; i++) recorder.record(note(`made ${i}`));
+    recorder.record(note('made 3'));
+    recorder.record(note('another', 'q'));
+    await settle();
+    const shown = [...stored.values()].map((e) => `${e.count} ${e.message}`);
+    assert.equal(shown.slice(0, 4), ['1 made 0', '1 made 1', '1 made 2', '2 made 3']);
+    assert.equal(shown.slice(8), ['1 made 8', '21 (combined from similar events): made 29', '1 another']);
+    await clock.advance(600_000);
+    recorder.record(note('made 30'));
+    await settle();
+    assert.is([...stored.values()].at(-1)?.message, 'made 30');
+  });
+
   it('lets a new message replace the old where asked to', async () => {
     const { recorder, stored } = setUp();
     recorder.record({ ...note('5 free'), replaces: true });
