@@ -25,10 +25,13 @@ export function createAdmission(defaults: AdmitDefaults, nowMs: () => number): A
     admit: (spec, object, look) => {
       if (isCore(spec, 'Pod')) return completePod(object as Pod, look, defaults);
       admitStorage(object, () => [...look.list('StorageClass', '')] as StorageClass[]);
-      if (spec.kind !== 'PriorityClass' || spec.group !== 'scheduling.k8s.io') return undefined;
-      return refuseSecondDefault(object as PriorityClass, classes(look));
+      return undefined;
     },
     approve: (spec, object, look, previous) => {
+      if (spec.kind === 'PriorityClass' && spec.group === 'scheduling.k8s.io') {
+        const was = (previous as PriorityClass | undefined)?.globalDefault;
+        return was === true ? undefined : refuseSecondDefault(object as PriorityClass, classes(look));
+      }
       const namespace = object.metadata.namespace ?? '';
       if (namespace === '') return undefined;
       if (previous !== undefined && !GROWING.some((kind) => isCore(spec, kind))) return undefined;
