@@ -124,6 +124,16 @@ spec(
       assert.match(await ok('explain', 'hpa.spec.behavior.scaleUp.tolerance'), 'FIELD: tolerance <Quantity>');
     });
 
+    it('explain does not say things twice', async () => {
+      const told = await ok('explain', 'deployment.spec.strategy');
+      assert.is(told.split('How existing pods are replaced by new ones.').length, 2, told);
+    });
+
+    it('the root tells what there is', async () => {
+      const { paths } = JSON.parse(await ok('get', '--raw', '/')) as { paths: string[] };
+      for (const path of ['/api/v1', '/apis/apps/v1', '/metrics']) assert.ok(paths.includes(path), path);
+    });
+
     it('health is told at length where asked', async () => {
       assert.is(await ok('get', '--raw', '/readyz?verbose'), '[+]ping ok\nreadyz check passed\n');
       assert.is(await ok('get', '--raw', '/livez'), 'ok');
