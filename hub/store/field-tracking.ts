@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import { toTime } from '../../kit/clock.ts';
 import { type Shape, shapeOfKind } from '../../protocol/apply/shape.ts';
 import { trackUpdate } from '../../protocol/apply/update.ts';
@@ -32,8 +31,7 @@ function entriesAfter(
   writer: FieldWriter | 'given' | undefined,
 ): ManagedFieldsEntry[] | undefined {
   const own = live?.metadata.managedFields;
-  if (writer === 'given')
-    return live !== undefined && isTimeAlone(live, next) ? own : next.metadata.managedFields;
+  if (writer === 'given') return next.metadata.managedFields;
   if (writer === undefined || (live !== undefined && own === undefined)) return own;
   return trackUpdate({
     shape: context.fields.shapeOf(spec),
@@ -45,25 +43,6 @@ function entriesAfter(
     apiVersion: apiVersionOf(spec),
     now: toTime(context.nowMs()),
   });
-}
-
-/**
- * True when an apply has changed nothing but the time of its entry, which is known only once defaults are there again: lists that
- * are taken whole, such as claim templates, come without them. Such an apply must not be a write.
- */
-function isTimeAlone(live: KubeObject, next: KubeObject): boolean {
-  const bare = (object: KubeObject): object => ({
-    ...object,
-    metadata: { ...object.metadata, managedFields: undefined },
-  });
-  const byManager = (object: KubeObject): unknown =>
-    new Map(
-      (object.metadata.managedFields ?? []).map(({ time: _time, fieldsV1, ...who }) => [
-        JSON.stringify(Object.entries(who).sort()),
-        fieldsV1,
-      ]),
-    );
-  return isDeepStrictEqual(bare(live), bare(next)) && isDeepStrictEqual(byManager(live), byManager(next));
 }
 
 const KEEP = 256;
