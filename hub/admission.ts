@@ -1,6 +1,6 @@
 /** What the hub adds to objects that are being created, and what it refuses: the admission plugins of Kubernetes that it has. */
 import { parseRange } from '../protocol/ipv4.ts';
-import type { Namespace } from '../protocol/kinds/core.ts';
+import type { Namespace, ServiceAccount } from '../protocol/kinds/core.ts';
 import type { KindSpec } from '../protocol/kinds/kind.ts';
 import type { KubeObject } from '../protocol/kinds/meta.ts';
 import type { Service } from '../protocol/kinds/network.ts';
@@ -8,7 +8,7 @@ import type { Pod } from '../protocol/kinds/pod.ts';
 import type { LimitRange, PriorityClass, ResourceQuota } from '../protocol/kinds/policy.ts';
 import type { PersistentVolumeClaim, StorageClass } from '../protocol/kinds/storage.ts';
 import { qosClass } from '../protocol/qos.ts';
-import { type AdmitDefaults, admitPod } from './decide/admit-pod.ts';
+import { type AdmitDefaults, admitAccount, admitPod } from './decide/admit-pod.ts';
 import { applyLimitRanges, limitErrorsOfClaim, limitErrorsOfPod } from './decide/limit-range.ts';
 import type { Amounts } from './decide/pod-facts.ts';
 import { refuseSecondDefault, resolvePriority } from './decide/priority.ts';
@@ -19,7 +19,7 @@ import { admitStorage } from './decide/volumes/admit-storage.ts';
 import type { Admission, AdmissionLook } from './store/store-options.ts';
 
 /**
- * Priority, tolerations, the class and protection of claims and volumes, addresses of Services, limit ranges and quotas, in that order.
+ * Priority, service account, tolerations, the class and protection of claims and volumes, addresses of Services, limit ranges and quotas, in that order.
  * `admit` completes, `assign` gives addresses and `approve` has the last word once the object is known to be valid and new; all see the
  * newest state, writes on their way included, so that no quota is overshot and no address given twice. Throws when `serviceCidr` is no
  * IPv4 range.
@@ -36,12 +36,15 @@ export function createAdmission(
     admit: (spec, object, look) => {
       if (isCore(spec, 'Pod')) return completePod(object as Pod, look, defaults);
       admitStorage(object, () => [...look.list('StorageClass', '')] as StorageClass[]);
-      if (spec.kind !== 'PriorityClass' || spec.group !== 'scheduling.k8s.io') return undefined;
-      return refuseSecondDefault(object as PriorityClass, classes(look));
+      return undefined;
     },
     assign: (spec, object, look) =>
       isCore(spec, 'Service') ? giveServiceAddresses(object as Service, services(look), serviceRange) : [],
     approve: (spec, object, look, previous) => {
+      if (spec.kind === 'PriorityClass' && spec.group === 'scheduling.k8s.io') {
+        const was = (previous as PriorityClass | undefined)?.globalDefault;
+        return was === true ? undefined : refuseSecondDefault(object as PriorityClass, classes(look));
+      }
       const namespace = object.metadata.namespace ?? '';
       if (namespace === '') return undefined;
       if (previous !== undefined && !GROWING.some((kind) => isCore(spec, kind))) return undefined;
@@ -83,7 +86,9 @@ function completePod(pod: Pod, look: AdmissionLook, defaults: AdmitDefaults): st
     look.get('PriorityClass', '', name) as PriorityClass | undefined;
   const refusal = resolvePriority(pod, find, () => classes(look));
   if (refusal !== undefined) return refusal;
-  admitPod(pod, look.get('Namespace', '', pod.metadata.namespace ?? '') as Namespace | undefined, defaults);
+  const { namespace = '' } = pod.metadata;
+  admitAccount(pod, (name) => look.get('ServiceAccount', namespace, name) as ServiceAccount | undefined);
+  admitPod(pod, look.get('Namespace', '', namespace) as Namespace | undefined, defaults);
   applyLimitRanges(pod, ranges(look, pod));
   // Defaults of a limit range may make a pod of no class one that is guaranteed its resources.
   pod.status = { ...pod.status, qosClass: qosClass(pod.spec) };

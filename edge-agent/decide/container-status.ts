@@ -94,7 +94,7 @@ function currentState(
 }
 
 /** Kubernetes' words for a container in crash back-off. */
-export function backoffMessage(view: PodView, name: string, delayMs: number): string {
+function backoffMessage(view: PodView, name: string, delayMs: number): string {
   const { metadata } = view.pod;
   const seconds = Math.round(delayMs / 1000);
   const delay = seconds >= 60 ? `${Math.floor(seconds / 60)}m${seconds % 60}s` : `${seconds}s`;

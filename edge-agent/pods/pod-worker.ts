@@ -3,7 +3,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { PodStatus } from '../../protocol/kinds/pod.ts';
 import type { PodReport } from '../../protocol/wire/messages.ts';
 import { type ContainerView, newest } from '../decide/container.ts';
-import { backoffMessage } from '../decide/container-status.ts';
+
 import { nextPodAction } from '../decide/next-pod-action.ts';
 import { containerMemory } from '../decide/pod-memory.ts';
 import { plannedContainers } from '../decide/pod-shape.ts';
@@ -193,8 +193,8 @@ export class PodWorker {
     if (key === '' || key === this.#backoffTold) return;
     this.#backoffTold = key;
     for (const { name } of waiting) {
-      const delayMs = containerMemory(view.memory, name).backoff?.delayMs ?? 0;
-      const text = backoffMessage(view, name, delayMs).replace(/^back-off \S+/, 'Back-off');
+      const { name: pod, namespace = 'default', uid } = view.pod.metadata;
+      const text = `Back-off restarting failed container ${name} in pod ${pod}_${namespace}(${uid})`;
       this.#tools.events.warning(view.pod, 'BackOff', text, name);
     }
   }

@@ -35,12 +35,35 @@ export function discoveryAnswer(
   exchange: Exchange,
   resources: readonly ServedResource[],
 ): Answer | undefined {
+  if (exchange.path === '/') return { object: { paths: rootPaths(resources) } };
   const [root, first, second, third] = exchange.path.split('/').filter((s) => s !== '');
   if (root !== 'api' && root !== 'apis') return undefined;
   if (first === undefined) return rootAnswer(exchange, resources, root);
   if (root === 'api') return second === undefined ? found(apiResourceList(resources, '', first)) : undefined;
   if (second === undefined) return found(apiGroup(resources, first));
   return third === undefined ? found(apiResourceList(resources, first, second)) : undefined;
+}
+
+const FIXED_PATHS = [
+  '/.well-known/openid-configuration',
+  '/api',
+  '/api/v1',
+  '/apis',
+  '/healthz',
+  '/livez',
+  '/metrics',
+  '/openapi/v2',
+  '/openapi/v3',
+  '/openid/v1/jwks',
+  '/readyz',
+  '/version',
+];
+
+/** What people find who look around from the root. */
+function rootPaths(resources: readonly ServedResource[]): string[] {
+  const groups = resources.filter((r) => r.group !== '');
+  const found = groups.flatMap((r) => [`/apis/${r.group}`, `/apis/${r.group}/${r.version}`]);
+  return [...new Set([...FIXED_PATHS, ...found])].sort();
 }
 
 function found(object: object | undefined): Answer {

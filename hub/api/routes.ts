@@ -31,11 +31,17 @@ export interface RouteOptions {
 const EXTRA_BODY_BYTES = 64 * 1024;
 const OK: Answer = { text: 'ok', type: 'text/plain; charset=utf-8' };
 
+/** A hub that answers is well: there are no single checks to tell of. */
+const health =
+  (name: string): ((exchange: Pick<Exchange, 'query'>) => Answer) =>
+  ({ query }) =>
+    query.has('verbose') ? { ...OK, text: `[+]ping ok\n${name} check passed\n` } : OK;
+
 /** Paths anybody may read. */
-const PUBLIC = new Map<string, () => Answer>([
-  ['/livez', () => OK],
-  ['/readyz', () => OK],
-  ['/healthz', () => OK],
+const PUBLIC = new Map<string, (exchange: Pick<Exchange, 'query'>) => Answer>([
+  ['/livez', health('livez')],
+  ['/readyz', health('readyz')],
+  ['/healthz', health('healthz')],
   ['/version', versionAnswer],
 ]);
 
@@ -46,7 +52,7 @@ export function routes(options: RouteOptions): Handler {
   return async (stranger) => {
     // Python's client asks for "/version/".
     const open = PUBLIC.get(stranger.path.replace(/\/$/, ''));
-    if (open !== undefined) return reading(stranger, open);
+    if (open !== undefined) return reading(stranger, () => open(stranger));
     const extra = extras.get(`${stranger.method} ${stranger.path}`);
     if (extra?.anonymous === true) return extraAnswer(stranger, extra);
     const exchange = { ...stranger, user: await known(options, stranger) };

@@ -1,25 +1,35 @@
+import { toTime } from '../../kit/clock.ts';
 import type { KeyedQueue } from '../../kit/keyed-queue.ts';
 import { inParallel } from '../../kit/parallel.ts';
+import { jsonEqual } from '../../protocol/json.ts';
+import type { Namespace } from '../../protocol/kinds/core.ts';
+import { kinds } from '../../protocol/kinds/index.ts';
 import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KindName } from '../../protocol/kinds/kind-map.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { Change } from '../cluster.ts';
 import { NAMESPACE_ORDER } from '../decide/garbage.ts';
+import { namespaceConditions, type Remainder } from '../decide/namespace-conditions.ts';
 import { isApiError, type Loop, type LoopDeps, loopQueue, tolerant } from '../loop.ts';
 
 const ROOT_CA = 'kube-root-ca.crt';
 const DEFAULT_ACCOUNT = 'default';
 const WRITES_IN_FLIGHT = 64;
+/** A namespace that goes sooner need not say what holds it, and what holds it is not told more often: each telling is a write. */
+const TELL_MS = 2_000;
 
 /**
  * Gives every namespace the ServiceAccount `default` and the hub's certificate authority as ConfigMap `kube-root-ca.crt`, and
- * empties and finishes namespaces that are being deleted. A namespace goes only when nothing is left in it.
+ * empties and finishes namespaces that are being deleted. A namespace goes only when nothing is left in it; meanwhile its conditions say
+ * what is.
  */
 export class NamespaceController implements Loop {
   readonly #deps: LoopDeps;
   readonly #caPem: string;
   readonly #customKinds: () => readonly KindSpec[];
   readonly #queue: KeyedQueue;
+  /** When a namespace that goes may tell again what holds it, monotonic ms. */
+  readonly #tellAtMs = new Map<string, number>();
   #unsubscribe: (() => void) | undefined;
 
   constructor(deps: LoopDeps, caPem: string, customKinds: () => readonly KindSpec[] = () => []) {
@@ -56,12 +66,17 @@ export class NamespaceController implements Loop {
 
   async #reconcile(name: string): Promise<void> {
     const namespace = this.#deps.view.get('Namespace', '', name);
+    if (namespace?.metadata.deletionTimestamp === undefined) this.#tellAtMs.delete(name);
     if (namespace === undefined) return;
     if (namespace.metadata.deletionTimestamp === undefined) {
       await Promise.all([this.#ensureRootCa(name), this.#ensureServiceAccount(name)]);
       return;
     }
-    if (await this.#empty(name)) await this.#finish(name, namespace.metadata.uid);
+    const order = this.#order();
+    await this.#empty(name, order);
+    const left = this.#remainders(name, order);
+    if (left.length > 0) return this.#tell(namespace, left);
+    await this.#finish(namespace);
   }
 
   async #ensureRootCa(namespace: string): Promise<void> {
@@ -86,13 +101,19 @@ export class NamespaceController implements Loop {
     await this.#ignoring('AlreadyExists', client.create('ServiceAccount', object));
   }
 
-  /** Deletes what is left, makers first; true when nothing is. What stays for its grace period calls us when it goes. */
-  async #empty(namespace: string): Promise<boolean> {
-    const { view, client } = this.#deps;
-    // The typed view reads any kind the store has; custom ones have no type in the tree, and go first: they may make others.
+  /** The kinds that a namespace holds, makers first. */
+  #order(): readonly KindSpec[] {
+    // Custom ones go first: they may make others.
     const custom = this.#customKinds().filter((spec) => spec.namespaced);
-    const order = [...custom.map((spec) => idOf(spec) as KindName), ...NAMESPACE_ORDER];
-    for (const kind of order) {
+    return [...custom, ...NAMESPACE_ORDER.flatMap((kind) => kinds.find((spec) => idOf(spec) === kind) ?? [])];
+  }
+
+  /** Deletes what is left, in that order. What stays for its grace period calls us when it goes. */
+  async #empty(namespace: string, order: readonly KindSpec[]): Promise<void> {
+    const { view, client } = this.#deps;
+    for (const spec of order) {
+      // The typed view reads any kind the store has; custom ones have no type in the tree.
+      const kind = idOf(spec) as KindName;
       const objects: readonly KubeObject[] = view.list(kind, namespace);
       await inParallel(
         objects.filter((o) => o.metadata.deletionTimestamp === undefined),
@@ -101,12 +122,45 @@ export class NamespaceController implements Loop {
           tolerant(client.delete(kind, namespace, m.name, { uid: m.uid, propagation: 'Background' })),
       );
     }
-    return order.every((kind) => view.list(kind, namespace).length === 0);
+  }
+
+  #remainders(namespace: string, order: readonly KindSpec[]): Remainder[] {
+    return order.flatMap((spec) => {
+      const objects: readonly KubeObject[] = this.#deps.view.list(idOf(spec) as KindName, namespace);
+      const finalizers = objects.map((o) => o.metadata.finalizers ?? []);
+      return objects.length === 0 ? [] : [{ resource: `${spec.plural}.${spec.group}`, finalizers }];
+    });
+  }
+
+  /** Writes what holds a namespace that does not go, not at once and not too often. */
+  async #tell({ metadata: { name, uid } }: Namespace, left: readonly Remainder[]): Promise<void> {
+    const { client, clock } = this.#deps;
+    const now = clock.monotonicMs();
+    const due = this.#tellAtMs.get(name) ?? now + TELL_MS;
+    this.#tellAtMs.set(name, due > now ? due : now + TELL_MS);
+    if (due > now) return this.#queue.addAfter(name, due - now);
+    await client.modify(
+      'Namespace',
+      '',
+      name,
+      (draft) => {
+        const before = draft.status?.conditions ?? [];
+        const conditions = namespaceConditions(left, before, toTime(clock.nowMs()));
+        if (draft.metadata.uid !== uid || jsonEqual(before, conditions)) return false;
+        draft.status = { ...draft.status, conditions };
+        return true;
+      },
+      'status',
+    );
   }
 
   /** Takes the finalizer `kubernetes` off, which is what lets the store drop the object. */
-  async #finish(name: string, uid: string): Promise<void> {
+  async #finish(namespace: Namespace): Promise<void> {
     const { client, log } = this.#deps;
+    const { name, uid, finalizers = [] } = namespace.metadata;
+    // Somebody else's finalizers keep it: what it said of its content must not stay.
+    if (finalizers.length > 0 && namespace.status?.conditions !== undefined) await this.#tell(namespace, []);
+    if ((namespace.spec?.finalizers ?? []).length === 0) return;
     await client.modify('Namespace', '', name, (draft) => {
       if (draft.metadata.uid !== uid) return false;
       const { finalizers: _finalizers, ...spec } = draft.spec ?? {};

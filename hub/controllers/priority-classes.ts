@@ -3,11 +3,10 @@ import { SYSTEM_CLASSES } from '../decide/priority.ts';
 import { isApiError, type Loop, type LoopDeps, loopQueue } from '../loop.ts';
 import { controllerDeps } from './object-loop.ts';
 
-/** Keeps the two system PriorityClasses there: made at the first start, and again when somebody deletes one. */
+/** Makes the two system PriorityClasses at the first start; the store lets nobody delete them. */
 export class PriorityClassController implements Loop {
   readonly #deps: LoopDeps;
   readonly #queue: KeyedQueue;
-  #unsubscribe: (() => void) | undefined;
 
   constructor(deps: LoopDeps) {
     this.#deps = controllerDeps(deps, 'priority-classes');
@@ -15,15 +14,11 @@ export class PriorityClassController implements Loop {
   }
 
   start(signal: AbortSignal): void {
-    this.#unsubscribe = this.#deps.view.subscribe(({ kind, type, object }) => {
-      if (kind === 'PriorityClass' && type === 'deleted') this.#queue.add(object.metadata.name);
-    });
     for (const { name } of SYSTEM_CLASSES) this.#queue.add(name);
     signal.addEventListener('abort', () => void this.stop(), { once: true });
   }
 
   stop(): Promise<void> {
-    this.#unsubscribe?.();
     return this.#queue.stop();
   }
 

@@ -1,4 +1,4 @@
-import type { Namespace } from '../../protocol/kinds/core.ts';
+import type { Namespace, ServiceAccount } from '../../protocol/kinds/core.ts';
 import type { Toleration } from '../../protocol/kinds/node.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import { TAINT_NOT_READY, TAINT_UNREACHABLE, tolerates } from '../../protocol/taints.ts';
@@ -43,6 +43,20 @@ export function admitPod(
     });
   }
   if (added.length > 0) pod.spec.tolerations = [...(pod.spec.tolerations ?? []), ...added];
+}
+
+/**
+ * Gives a pod the service account it runs as, `default` where it names none, and the image pull secrets of that account where it has
+ * none of its own. An account that is not there yet gives nothing. Changes `pod`, the mutable draft; never throws.
+ */
+export function admitAccount(
+  { spec }: Pick<Pod, 'spec'>,
+  find: (name: string) => ServiceAccount | undefined,
+): void {
+  spec.serviceAccountName = spec.serviceAccountName || spec.serviceAccount || 'default';
+  if ((spec.imagePullSecrets ?? []).length > 0) return;
+  const secrets = find(spec.serviceAccountName)?.imagePullSecrets ?? [];
+  if (secrets.length > 0) spec.imagePullSecrets = secrets.map(({ name }) => ({ name }));
 }
 
 function readSeconds(text: string | undefined): number | 'forever' | undefined {

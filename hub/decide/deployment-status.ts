@@ -49,12 +49,13 @@ export function rollUpDeployment(
 function countsOf(members: readonly RolloutMember[], fresh: RolloutMember | undefined): DeploymentStatus {
   const sum = (pick: (m: RolloutMember) => number): number => members.reduce((n, m) => n + pick(m), 0);
   const available = sum((m) => m.available);
+  const missing = sum((m) => m.rs.spec.replicas ?? 0) - available;
   return {
     replicas: sum((m) => m.active),
     updatedReplicas: fresh?.active ?? 0,
     readyReplicas: sum((m) => m.ready),
     availableReplicas: available,
-    unavailableReplicas: Math.max(0, sum((m) => m.rs.spec.replicas ?? 0) - available),
+    ...(missing > 0 ? { unavailableReplicas: missing } : {}),
   };
 }
 

@@ -1,6 +1,12 @@
-import type { MetricSpec, MetricStatus, MetricTarget } from '../../protocol/kinds/autoscaling.ts';
+import type {
+  HorizontalPodAutoscaler,
+  MetricSpec,
+  MetricStatus,
+  MetricTarget,
+  ScalingRules,
+} from '../../protocol/kinds/autoscaling.ts';
 import type { Container, Pod } from '../../protocol/kinds/pod.ts';
-import { bytesOf, cpuMilli } from '../../protocol/quantity.ts';
+import { bytesOf, cpuMilli, parseQuantity } from '../../protocol/quantity.ts';
 import { type MetricAim, type MetricQuestion, proposeReplicas } from './hpa-replicas.ts';
 import type { MetricOutcome, PodUse } from './hpa-types.ts';
 
@@ -12,6 +18,8 @@ export interface MetricWorld {
   readonly current: number;
   readonly pods: readonly Pod[];
   readonly useOf: UseOf;
+  /** Relative distance from the aim that is let be, 0..1. */
+  readonly tolerance: { readonly up: number; readonly down: number };
   readonly nowMs: number;
 }
 
@@ -28,7 +36,16 @@ export type Proposal =
       readonly status: MetricStatus;
     };
 
-const TOLERANCE = { up: 0.1, down: 0.1 };
+const DEFAULT_TOLERANCE = 0.1;
+
+/** How far from its aim an autoscaler lets a metric be, upwards and downwards; a tenth where its behavior does not say. Pure. */
+export function toleranceOf({ spec }: HorizontalPodAutoscaler): MetricWorld['tolerance'] {
+  const of = (rules: ScalingRules | undefined): number =>
+    rules?.tolerance === undefined
+      ? DEFAULT_TOLERANCE
+      : (parseQuantity(rules.tolerance) ?? DEFAULT_TOLERANCE);
+  return { up: of(spec.behavior?.scaleUp), down: of(spec.behavior?.scaleDown) };
+}
 
 /** Asks one metric of an autoscaler. Metrics from elsewhere than the devices have no source here, and say so. Pure; never throws. */
 export function askMetric(metric: MetricSpec, world: MetricWorld): Proposal {
@@ -84,7 +101,6 @@ function ofResource(
     aim,
     useOf: (pod) => world.useOf(pod, name, container),
     requestOf: (pod) => requestOf(pod, name, container, amountOf),
-    tolerance: TOLERANCE,
   };
   const outcome = proposeReplicas(question);
   if (!outcome.ok) {

@@ -10,7 +10,7 @@ import {
   remember,
   rememberScaling,
 } from './hpa-behavior.ts';
-import { askMetric, type Proposal, type UseOf } from './hpa-metrics.ts';
+import { askMetric, type Proposal, toleranceOf, type UseOf } from './hpa-metrics.ts';
 import { type HpaMemory, type HpaStatus, NO_MEMORY } from './hpa-types.ts';
 import type { Moment } from './moment.ts';
 
@@ -103,7 +103,8 @@ function byMetrics(
       { type: 'Warning', reason: unfit.event, message: unfit.message },
     ]);
   }
-  const metricWorld = { current, pods: world.pods, useOf: world.useOf, nowMs: world.now.atMs };
+  const { pods, useOf, now } = world;
+  const metricWorld = { current, pods, useOf, tolerance: toleranceOf(hpa), nowMs: now.atMs };
   const proposals = (hpa.spec.metrics ?? []).map((metric) => askMetric(metric, metricWorld));
   const metrics = proposals.map((p) => p.status);
   const best = highest(proposals);

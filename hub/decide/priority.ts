@@ -49,7 +49,7 @@ export function resolvePriority(
   return undefined;
 }
 
-/** Of several defaults, which only updates can bring about, the least. */
+/** Of several defaults, which only stores of before can hold, the least. */
 function defaultClass(all: Iterable<PriorityClass>): PriorityClass | undefined {
   let least: PriorityClass | undefined;
   for (const found of all)
@@ -57,12 +57,13 @@ function defaultClass(all: Iterable<PriorityClass>): PriorityClass | undefined {
   return least;
 }
 
-/** Why a new class is refused: there is a default already. Undefined when it is not. */
+/** Why a class is refused that is to be the default, now or from its creation: there is another already. Undefined when it is not. */
 export function refuseSecondDefault(
-  created: PriorityClass,
+  written: PriorityClass,
   all: Iterable<PriorityClass>,
 ): string | undefined {
-  const present = created.globalDefault === true ? defaultClass(all) : undefined;
+  if (written.globalDefault !== true) return undefined;
+  const present = defaultClass([...all].filter((c) => c.metadata.name !== written.metadata.name));
   if (present === undefined) return undefined;
   return `PriorityClass ${present.metadata.name} is already marked as default. Only one default can exist`;
 }

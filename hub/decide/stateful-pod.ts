@@ -73,7 +73,7 @@ function withClaims(
   const names = templateNames(set);
   const claimed = names.map((name) => ({
     name,
-    persistentVolumeClaim: { claimName: claimName(name, pod), readOnly: false },
+    persistentVolumeClaim: { claimName: claimName(name, pod) },
   }));
   return [...claimed, ...volumes.filter((volume) => !names.includes(volume.name))];
 }

@@ -4,7 +4,6 @@ import type { Logger } from '../../kit/logger.ts';
 import type { ObjectReference, Time } from '../../protocol/kinds/meta.ts';
 import type { EventReport } from '../../protocol/wire/messages.ts';
 import type { ClusterClient } from '../cluster.ts';
-import { hashText } from '../decide/content-hash.ts';
 import { type EventNote, type EventSink, isApiError } from '../loop.ts';
 
 /** What the recorder is built from; `component` names the writer of the hub's own events. */
@@ -50,6 +49,7 @@ export class EventRecorder implements EventSink {
   /** How many of a group there are, and when the last was recorded. */
   readonly #groups = new Map<string, { count: number; lastMs: number }>();
   readonly #queue: KeyedQueue;
+  #lastNanos = 0n;
 
   constructor(deps: EventRecorderDeps) {
     this.#deps = deps;
@@ -75,7 +75,7 @@ export class EventRecorder implements EventSink {
       present.lastTimestamp = now;
     } else {
       this.#insert(key, {
-        ...this.#place(involved, key),
+        ...this.#place(involved),
         group,
         involved,
         type,
@@ -101,7 +101,7 @@ export class EventRecorder implements EventSink {
       Object.assign(present, { count, message, lastTimestamp });
     } else {
       this.#insert(key, {
-        ...this.#place(involved, key),
+        ...this.#place(involved),
         involved: involved.kind === 'Node' ? { ...involved, name: node, uid: node } : involved,
         type,
         reason,
@@ -121,11 +121,17 @@ export class EventRecorder implements EventSink {
     return this.#queue.stop();
   }
 
-  #place(involved: ObjectReference, key: string): { namespace: string; name: string } {
+  /**
+   * Names go up with time, as Kubernetes' do: within one second, as exact as the times of events are, `kubectl describe` shows
+   * them by their names.
+   */
+  #place(involved: ObjectReference): { namespace: string; name: string } {
+    const nanos = BigInt(Math.trunc(this.#deps.clock.nowMs())) * 1_000_000n;
+    this.#lastNanos = nanos > this.#lastNanos ? nanos : this.#lastNanos + 1n;
     return {
       namespace:
         involved.namespace === undefined || involved.namespace === '' ? 'default' : involved.namespace,
-      name: `${involved.name ?? 'unknown'}.${hashText(key)}`,
+      name: `${involved.name ?? 'unknown'}.${this.#lastNanos.toString(16).padStart(16, '0')}`,
     };
   }
 

@@ -36,6 +36,8 @@ export function planCreate(context: PlanContext, spec: KindSpec, input: ObjectIn
   if (spec.namespaced && namespace !== '') requireOpenNamespace(context, spec, namespace, name);
   spec.prepareCreate?.(object);
   spec.setDefaults(object);
+  // Before admission, as in Kubernetes: what the hub adds is nobody's, or an apply by the same manager would take it away again.
+  trackFields(context, spec, undefined, object, writer);
   refuseFor(spec, name, context.admit(spec, object));
   const errors = [
     ...spec.validate(object),
@@ -47,7 +49,6 @@ export function planCreate(context: PlanContext, spec: KindSpec, input: ObjectIn
   const unassigned = context.assign(spec, object);
   if (unassigned.length > 0) throw invalid(spec, name, unassigned);
   refuseFor(spec, name, context.approve(spec, object));
-  trackFields(context, spec, undefined, object, writer);
   return { type: 'added', spec, object };
 }
 

@@ -3,6 +3,7 @@ import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { conflict } from '../../protocol/status.ts';
 import type { DeleteOptions } from '../cluster.ts';
+import { SYSTEM_CLASSES } from '../decide/priority.ts';
 import { cloneJson } from './json.ts';
 import { type AnyObject, forbidden, isFinished, type PlanContext, require, type Step } from './plan.ts';
 
@@ -33,6 +34,8 @@ export function planDelete(
   requirePreconditions(spec, current, options);
   if (idOf(spec) === 'Namespace' && LASTING_NAMESPACES.includes(name))
     throw forbidden(spec, name, 'this namespace may not be deleted');
+  if (idOf(spec) === 'PriorityClass' && SYSTEM_CLASSES.some((c) => c.name === name))
+    throw forbidden(spec, name, 'this is a system priority class and cannot be deleted');
   const next: AnyObject = cloneJson(current);
   applyPropagation(next, options.propagation);
   mark(next, graceSeconds(spec, next, options), context.nowMs());

@@ -115,7 +115,10 @@ export function settle(spec: KindSpec, next: KubeObject, current: KubeObject): S
 function atItsTimes(next: KubeObject, current: KubeObject): KubeObject {
   const [after, before] = [next.metadata.managedFields, current.metadata.managedFields];
   if (after === before || after === undefined || after.length !== before?.length) return next;
-  const isSame = after.every((entry, i) => isDeepStrictEqual({ ...entry, time: before[i]?.time }, before[i]));
+  // Entries are in order of time, so the one that was written again may have changed places.
+  const isSame = after.every(({ time: _time, ...entry }) =>
+    before.some(({ time: _then, ...old }) => isDeepStrictEqual(entry, old)),
+  );
   return isSame ? { ...next, metadata: { ...next.metadata, managedFields: before } } : next;
 }
 

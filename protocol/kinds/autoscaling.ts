@@ -44,6 +44,8 @@ export interface MetricStatus {
 export interface ScalingRules {
   stabilizationWindowSeconds?: number;
   selectPolicy?: 'Max' | 'Min' | 'Disabled';
+  /** Relative distance from the aim that is let be; a tenth when absent. */
+  tolerance?: string | number;
   policies?: { type: 'Pods' | 'Percent'; value: number; periodSeconds: number }[];
 }
 

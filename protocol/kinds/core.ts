@@ -1,9 +1,9 @@
-import type { KubeObject, MicroTime, ObjectReference, Time } from './meta.ts';
+import type { Condition, KubeObject, MicroTime, ObjectReference, Time } from './meta.ts';
 
 export interface Namespace extends KubeObject {
   kind: 'Namespace';
   spec?: { finalizers?: string[] };
-  status?: { phase?: 'Active' | 'Terminating' };
+  status?: { phase?: 'Active' | 'Terminating'; conditions?: Condition[] };
 }
 
 export interface ConfigMap extends KubeObject {

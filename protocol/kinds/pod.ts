@@ -34,6 +34,8 @@ export interface PodSpec {
   dnsPolicy?: string;
   dnsConfig?: { nameservers?: string[]; searches?: string[]; options?: { name: string; value?: string }[] };
   serviceAccountName?: string;
+  /** The name of before, which older manifests still use. */
+  serviceAccount?: string;
   automountServiceAccountToken?: boolean;
   imagePullSecrets?: { name: string }[];
   shareProcessNamespace?: boolean;

@@ -126,7 +126,7 @@ function structSchema(type: StructType, docs: DocSource): OpenApi {
   const doc = docs(type.name);
   const properties = [...type.fields.values()].map((field): [string, OpenApi] => [
     field.name,
-    fieldSchema(field, doc?.fields[field.name] ?? typeDescription(field.type, docs)),
+    fieldSchema(field, doc?.fields[field.name] ?? COMMON[field.name] ?? typeDescription(field.type, docs)),
   ]);
   const all = [...(type.hasTypeMeta ? Object.entries(TYPE_META) : []), ...properties];
   return {
@@ -137,6 +137,28 @@ function structSchema(type: StructType, docs: DocSource): OpenApi {
     ...(isAtomicStruct(type.name) ? { 'x-kubernetes-map-type': 'atomic' } : {}),
   };
 }
+
+/** Fields that hold a struct are not described in what the documents are made from; these are the ones people ask about most. */
+const COMMON: Readonly<Record<string, string>> = {
+  metadata:
+    "Standard object's metadata. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#metadata",
+  spec: 'What is desired. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#spec-and-status',
+  status:
+    'What was observed last, written by the system. More info: https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md#spec-and-status',
+  template: 'What is created from it, over and over: labels, annotations and spec.',
+  jobTemplate: 'The jobs that are created when the schedule says so.',
+  selector: 'Which objects it is about, by their labels.',
+  resources: 'Compute resources that are required, and how much may be used.',
+  strategy: 'How existing pods are replaced by new ones.',
+  updateStrategy: 'How existing pods are replaced by new ones.',
+  rollingUpdate: 'How a rolling update goes; only with type RollingUpdate.',
+  affinity: 'Where the pod may run or should rather run: rules about nodes and about other pods.',
+  securityContext: 'Security attributes to run with.',
+  livenessProbe: 'When it fails, the container is restarted.',
+  readinessProbe: 'While it fails, the container is not ready and gets no requests of services.',
+  startupProbe: 'Until it succeeds once, no other probe runs; when it fails, the container is restarted.',
+  lifecycle: 'What is done right after the container was started and before it is stopped.',
+};
 
 /** A field that nobody described is at least described by what it holds. */
 function typeDescription(type: FieldType, docs: DocSource): string | undefined {

@@ -1,9 +1,10 @@
 import { isRecord } from '../json.ts';
+import { canonicalQuantity } from '../quantity.ts';
 import type { FieldType, Schema, StructType, TypeSource } from './types.ts';
 
 /**
  * A copy of a decoded JSON object without the fields its schema does not know and without nulls, which count as
- * absent (in lists and maps they become the empty value, as in Go). Numbers given as quantities become texts.
+ * absent (in lists and maps they become the empty value, as in Go). Quantities get their canonical form.
  * Values of a wrong type stay as they are: `checkFields` reports those. Idempotent; never throws.
  */
 export function pruneFields(schema: Schema, object: unknown): unknown {
@@ -25,7 +26,9 @@ function pruneStruct(types: TypeSource, type: StructType, value: unknown): unkno
 function pruneValue(types: TypeSource, type: FieldType, value: unknown): unknown {
   switch (type.is) {
     case 'scalar':
-      return type.name === 'Quantity' && typeof value === 'number' ? String(value) : value;
+      return type.name === 'Quantity' && (typeof value === 'number' || typeof value === 'string')
+        ? canonicalQuantity(value)
+        : value;
     case 'struct': {
       const struct = types(type.name);
       return struct === undefined ? value : pruneStruct(types, struct, value);

@@ -99,7 +99,7 @@ function amountErrors(amount: string | number | undefined, path: string): FieldE
 /** What is wrong with the rules of one direction. */
 export function rulesErrors(rules: Loose<ScalingRules> | undefined, path: string): FieldError[] {
   if (rules === undefined) return [];
-  const { stabilizationWindowSeconds: window, selectPolicy, policies = [] } = rules;
+  const { stabilizationWindowSeconds: window, selectPolicy, policies = [], tolerance } = rules;
   const windowPath = `${path}.stabilizationWindowSeconds`;
   return [
     ...unless(window === undefined || window >= 0, () =>
@@ -110,6 +110,9 @@ export function rulesErrors(rules: Loose<ScalingRules> | undefined, path: string
     ),
     ...unless(selectPolicy === undefined || SELECTS.includes(selectPolicy), () =>
       notSupported(`${path}.selectPolicy`, selectPolicy, SELECTS),
+    ),
+    ...unless(tolerance === undefined || (parseQuantity(tolerance) ?? 0) >= 0, () =>
+      invalidValue(`${path}.tolerance`, tolerance, 'must be greater than or equal to 0'),
     ),
     ...unless(policies.length > 0, () => required(`${path}.policies`, 'must specify at least one Policy')),
     ...policies.flatMap((policy, i) => policyErrors(policy, at(`${path}.policies`, i))),

@@ -112,3 +112,16 @@ export function patternDigest(total: number): string {
   for (let left = total; left > 0; left -= piece.length) hash.update(piece.subarray(0, left));
   return hash.digest('hex');
 }
+
+/** `kubectl proxy` on a free port of loopback; the caller ends the child. */
+export function startKubectlProxy(hub: Pick<TestHub, 'dir'>): Promise<{ child: ChildProcess; port: number }> {
+  const env = { ...process.env, KUBECONFIG: `${hub.dir}/kubeconfig`, HOME: hub.dir };
+  const child = spawn('kubectl', ['proxy', '--port=0'], { env, stdio: 'pipe' });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.stdout.on('data', (chunk: Buffer) => {
+      const port = /127\.0\.0\.1:(\d+)/.exec(chunk.toString())?.[1];
+      if (port !== undefined) resolve({ child, port: Number(port) });
+    });
+  });
+}

@@ -1,10 +1,9 @@
 /** The proxy of pods, by kubectl and by hand; the pod's port is a server on loopback. */
-import { type ChildProcess, spawn } from 'node:child_process';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as assert from 'uvu/assert';
 import { WebSocket, WebSocketServer } from 'ws';
 import { spec } from '../spec.ts';
-import { fetchDigest, patternDigest, sendPattern, startServer } from './forwarding.ts';
+import { fetchDigest, patternDigest, sendPattern, startKubectlProxy, startServer } from './forwarding.ts';
 import { ADMIN_TOKEN, eventually, GUEST_TOKEN, startHub, type TestHub } from './hub.ts';
 import { readyNode, runningPod } from './worlds.ts';
 
@@ -101,7 +100,7 @@ spec(
     });
 
     it('serves kubectl proxy', async () => {
-      const { child, port } = await startProxy();
+      const { child, port } = await startKubectlProxy(hub);
       const got = await fetchDigest(`http://127.0.0.1:${port}${path(`/pattern/${20 * MIB}`)}`);
       child.kill('SIGINT');
       assert.equal([got.status, got.bytes, got.sha256], [200, 20 * MIB, patternDigest(20 * MIB)]);
@@ -183,15 +182,3 @@ spec(
     },
   },
 );
-
-function startProxy(): Promise<{ child: ChildProcess; port: number }> {
-  const env = { ...process.env, KUBECONFIG: `${hub.dir}/kubeconfig`, HOME: hub.dir };
-  const child = spawn('kubectl', ['proxy', '--port=0'], { env, stdio: 'pipe' });
-  return new Promise((resolve, reject) => {
-    child.on('error', reject);
-    child.stdout.on('data', (chunk: Buffer) => {
-      const port = /127\.0\.0\.1:(\d+)/.exec(chunk.toString())?.[1];
-      if (port !== undefined) resolve({ child, port: Number(port) });
-    });
-  });
-}

@@ -27,7 +27,9 @@ export interface RealHub {
   readonly complaints: string[];
   /** kubectl with the administrator's kubeconfig. */
   kubectl(...args: string[]): Promise<Output>;
-  /** Like `kubectl`, with something on stdin; fails the case unless it succeeds. */
+  /** The same with something on stdin. */
+  kubectlWith(input: string, ...args: string[]): Promise<Output>;
+  /** Applies a manifest; fails the case unless it succeeds. */
   apply(manifest: object): Promise<string>;
   ask(method: string, path: string, as?: Credentials, body?: object): Promise<Reply>;
   /** Stops the hub and starts it again on the same data. */
@@ -72,6 +74,7 @@ export async function startRealHub(
     authority,
     complaints,
     kubectl: (...args) => kubectl('', args),
+    kubectlWith: (input, ...args) => kubectl(input, args),
     apply: async (manifest) => {
       const { code, out, err } = await kubectl(JSON.stringify(manifest), [
         'apply',

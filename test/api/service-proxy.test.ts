@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import * as assert from 'uvu/assert';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { spec } from '../spec.ts';
-import { startServer } from './forwarding.ts';
+import { startKubectlProxy, startServer } from './forwarding.ts';
 import { GUEST_TOKEN, startHub, type TestHub } from './hub.ts';
 import { readyNode, runningPod } from './worlds.ts';
 
@@ -183,6 +183,26 @@ spec(
       assert.is((await hub.ask('POST', nodePath('/pods'), { body: {} })).status, 405);
       const absent = await hub.ask('GET', nodePath('/pods', 'absent'));
       assert.is((absent.json as Refusal).message, 'nodes "absent" not found');
+    });
+
+    it('serves kubectl proxy, for nodes and services', async () => {
+      const { child, port } = await startKubectlProxy(hub);
+      try {
+        const base = `http://127.0.0.1:${port}`;
+        const get = async (path: string): Promise<[number, string]> => {
+          const response = await fetch(base + path, { redirect: 'manual' });
+          return [response.status, response.headers.get('location') ?? (await response.text())];
+        };
+        assert.equal(await get(nodePath('/healthz')), [200, 'ok']);
+        assert.match((await get(nodePath('/pods')))[1], '"kind":"PodList"');
+        assert.match((await get(servicePath('web:http', '/a?b=c')))[1], '"url":"/a?b=c"');
+        assert.equal(await get(servicePath('web:80', '/away')), [302, servicePath('web:80', '/home')]);
+        const [status, text] = await get(servicePath('nobody', '/'));
+        assert.is(status, 503);
+        assert.match(text, 'no endpoints available for service');
+      } finally {
+        child.kill('SIGINT');
+      }
     });
 
     it('needs the right to nodes/proxy', async () => {

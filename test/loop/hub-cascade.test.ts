@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import type { Namespace } from '../../protocol/kinds/core.ts';
 import { HubWorld } from '../build/hub-world.ts';
 import { spec } from '../spec.ts';
 
@@ -67,6 +68,52 @@ spec('deletion cascades', (it) => {
         world.pods('debug')[0]?.metadata.ownerReferences === undefined ||
         world.pods('debug')[0]?.metadata.ownerReferences?.length === 0,
     );
+    await world.stop();
+  });
+
+  it('of a namespace that something holds say what it is, and that it is gone', async () => {
+    const world = await HubWorld.start();
+    const condition = (type: string): string | undefined => {
+      const { conditions = [] } = world.store.get('Namespace', '', 'held')?.status ?? {};
+      const found = conditions.find((c) => c.type === type);
+      return found && `${found.status} ${found.message}`;
+    };
+    await world.store.create('Namespace', { metadata: { name: 'held', finalizers: ['example.com/mine'] } });
+    await world.store.create('ConfigMap', {
+      metadata: { name: 'stays', namespace: 'held', finalizers: ['example.com/hold'] },
+    });
+    await world.store.delete('Namespace', '', 'held');
+    await world.until(() => condition('NamespaceContentRemaining')?.startsWith('True') === true, 100);
+    assert.is(
+      condition('NamespaceContentRemaining'),
+      'True Some resources are remaining: configmaps. has 1 resource instances',
+    );
+    assert.is(
+      condition('NamespaceFinalizersRemaining'),
+      'True Some content in the namespace has finalizers remaining: example.com/hold in 1 resource instances',
+    );
+    const letGo = (draft: { metadata: { finalizers?: string[] } }): true => {
+      delete draft.metadata.finalizers;
+      return true;
+    };
+    await world.store.modify('ConfigMap', 'held', 'stays', letGo);
+    await world.until(() => condition('NamespaceContentRemaining')?.startsWith('False') === true, 100);
+    await world.store.modify('Namespace', '', 'held', letGo);
+    await world.until(() => world.store.get('Namespace', '', 'held') === undefined);
+    await world.stop();
+  });
+
+  it('of a namespace that goes at once write nothing more', async () => {
+    const world = await HubWorld.start();
+    await world.store.create('Namespace', { metadata: { name: 'brief' } });
+    await world.store.create('ConfigMap', { metadata: { name: 'a', namespace: 'brief' } });
+    let told = 0;
+    world.store.subscribe(({ kind, object }) => {
+      if (kind === 'Namespace' && (object as Namespace).status?.conditions !== undefined) told++;
+    });
+    await world.store.delete('Namespace', '', 'brief');
+    await world.until(() => world.store.get('Namespace', '', 'brief') === undefined);
+    assert.is(told, 0);
     await world.stop();
   });
 });

@@ -1,6 +1,55 @@
 import * as assert from 'uvu/assert';
-import { bytesOf, cpuMilli, formatBytes, formatCpu, parseQuantity } from '../../../protocol/quantity.ts';
+import {
+  bytesOf,
+  canonicalQuantity,
+  cpuMilli,
+  formatBytes,
+  formatCpu,
+  parseQuantity,
+} from '../../../protocol/quantity.ts';
 import { spec } from '../../spec.ts';
+
+spec('canonicalQuantity', (it) => {
+  // As a real API server gives them back.
+  const cases: readonly [string | number, string][] = [
+    ['0.5', '500m'],
+    [0.1, '100m'],
+    ['1000m', '1'],
+    ['1500m', '1500m'],
+    ['1.5', '1500m'],
+    [2, '2'],
+    ['1000', '1k'],
+    ['1000k', '1M'],
+    ['128974848', '128974848'],
+    ['134217728', '134217728'],
+    ['1024Mi', '1Gi'],
+    ['1.5Gi', '1536Mi'],
+    ['0.5Ki', '512'],
+    ['512Ki', '512Ki'],
+    ['1023Ki', '1023Ki'],
+    ['1.1Ki', '1126400m'],
+    ['0', '0'],
+    ['0Gi', '0'],
+    ['000.100', '100m'],
+    ['+2k', '2k'],
+    ['-1Ki', '-1Ki'],
+    ['-0', '0'],
+    ['-500m', '-500m'],
+    ['1e3', '1e3'],
+    ['1e2', '100'],
+    ['12e-1', '1200e-3'],
+    ['129e6', '129e6'],
+    ['0.0000000001', '1n'],
+    ['8Ei', '8Ei'],
+    ['nonsense', 'nonsense'],
+    ['1e999999999', '1e999999999'],
+  ];
+  for (const [given, canonical] of cases)
+    it(`gives ${JSON.stringify(given)} back as ${canonical}`, () => {
+      assert.is(canonicalQuantity(given), canonical);
+      assert.is(canonicalQuantity(canonical), canonical, 'again');
+    });
+});
 
 spec('parseQuantity', (it) => {
   const cases: readonly [string | number, number | undefined][] = [

@@ -33,6 +33,16 @@ spec('judgeAutoscaler', (it) => {
   ] as const;
   for (const [name, milli, expected] of cases) it(name, () => assert.is(to(hpaWorld(milli)), expected));
 
+  const tolerances = [
+    ['a finer tolerance upwards acts earlier', { scaleUp: { tolerance: '50m' } }, [53, 53], 3],
+    ['a wider one later', { scaleUp: { tolerance: 0.5 } }, [74, 74], undefined],
+    ['none lets nothing be', { scaleDown: { tolerance: '0' } }, [49, 48, 48, 48], undefined],
+    ['downwards it is its own', { scaleDown: { tolerance: '0.5' } }, [26, 26, 26, 26], undefined],
+    ['and the other direction keeps a tenth', { scaleDown: { tolerance: '0.5' } }, [60, 60], 3],
+  ] as const;
+  for (const [name, behavior, milli, expected] of tolerances)
+    it(name, () => assert.is(to(hpaWorld(milli, { hpa: autoscaler({ behavior }) })), expected));
+
   it('takes the metric that asks for most', () => {
     const memory: MetricSpec = {
       type: 'Resource',

@@ -298,8 +298,11 @@ spec('resolvePriority', (it) => {
 
   it('lets there be one default class', () => {
     assert.is(refuseSecondDefault(usual, []), undefined);
+    assert.is(refuseSecondDefault(usual, [usual]), undefined, 'itself written again');
+    const second = { ...usual, metadata: { ...usual.metadata, name: 'second' } };
+    assert.is(refuseSecondDefault({ ...second, globalDefault: false }, [usual]), undefined);
     assert.is(
-      refuseSecondDefault(usual, [usual]),
+      refuseSecondDefault(second, [usual]),
       'PriorityClass usual is already marked as default. Only one default can exist',
     );
   });

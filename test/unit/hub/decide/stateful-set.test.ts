@@ -170,7 +170,7 @@ spec('pods of a stateful set', (it) => {
     });
     assert.equal([made.spec.hostname, made.spec.subdomain], ['web-1', 'web']);
     assert.equal(made.spec.volumes, [
-      { name: 'data', persistentVolumeClaim: { claimName: 'data-web-1', readOnly: false } },
+      { name: 'data', persistentVolumeClaim: { claimName: 'data-web-1' } },
       { name: 'tmp', emptyDir: {} },
     ]);
     const [claim] = claimsFor(set, 1);

@@ -86,6 +86,21 @@ spec('EventRecorder', (it) => {
     assert.is([...stored.values()].at(-1)?.message, 'made 30');
   });
 
+  it('names events in the order they were told, also within one instant and when the clock goes back', async () => {
+    const { recorder, stored, clock } = setUp();
+    const told = ['scheduled', 'pulled', 'created', 'started'];
+    for (const message of told) recorder.record(note(message));
+    clock.jumpWall(clock.nowMs() - 60_000);
+    recorder.record(note('killed'));
+    await settle();
+    const byName = [...stored.values()].sort((a, b) => (a.metadata.name < b.metadata.name ? -1 : 1));
+    assert.equal(
+      byName.map((e) => e.message),
+      [...told, 'killed'],
+    );
+    for (const { metadata } of byName) assert.match(metadata.name, /^p\.[0-9a-f]{16}$/);
+  });
+
   it('lets a new message replace the old where asked to', async () => {
     const { recorder, stored } = setUp();
     recorder.record({ ...note('5 free'), replaces: true });

@@ -77,6 +77,34 @@ spec('Store.updateObject', (it) => {
     assert.equal([seen.length, map.commits], [0, commits]);
   });
 
+  it('takes an apply that changed nothing but the time of its entry for no write', async () => {
+    const { store } = await memoryStore();
+    const entry = (manager: string, time: string, field = 'f:data'): object => ({
+      manager,
+      operation: 'Apply',
+      apiVersion: 'v1',
+      time: `2026-01-01T00:00:0${time}Z`,
+      fieldsType: 'FieldsV1',
+      fieldsV1: { [field]: {} },
+    });
+    const applied = (data: object, ...managedFields: object[]): ObjectInput =>
+      ({ ...named('a', { data }, { managedFields }) }) as ObjectInput;
+    const given = { writer: 'given' } as const;
+    const first = applied({ k: 'v' }, entry('one', '1'), entry('two', '2'));
+    const made = await store.createObject('ConfigMap', first, given);
+    // Entries are in order of time: the later one changes places.
+    const again = applied({ k: 'v' }, entry('two', '2'), entry('one', '5'));
+    assert.is(await store.updateObject('ConfigMap', again, given), made);
+    const other = await store.updateObject(
+      'ConfigMap',
+      applied({ k: 'w' }, entry('two', '2'), entry('one', '5')),
+      given,
+    );
+    assert.is(other.metadata.managedFields?.[1]?.time, '2026-01-01T00:00:05Z');
+    const owned = applied({ k: 'w' }, entry('two', '2'), entry('one', '6', 'f:other'));
+    assert.is.not(await store.updateObject('ConfigMap', owned, given), other);
+  });
+
   it('keeps identity and deletion state whatever the caller sends', async () => {
     const { store } = await memoryStore();
     const made = await store.createObject('ConfigMap', named('a', {}, { finalizers: ['x/y'] }));

@@ -123,6 +123,11 @@ spec('rules of an autoscaler', (it) => {
       /scaleUp.selectPolicy: Unsupported value: "Best"/,
     ],
     [
+      'a tolerance below nothing',
+      rule({ tolerance: '-0.1', policies }),
+      /scaleUp.tolerance: Invalid value: "-0.1": must be greater than or equal to 0/,
+    ],
+    [
       'no amount',
       { metrics: [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization' } } }] },
       /target.averageUtilization: Required value/,
