@@ -7,7 +7,7 @@ import type { CustomResources } from './controllers/custom-resources.ts';
 import { DaemonSetController } from './controllers/daemon-set.ts';
 import { DeploymentController } from './controllers/deployment.ts';
 import { DisruptionController } from './controllers/disruption.ts';
-import { GarbageController } from './controllers/garbage.ts';
+import { GarbageController, type GarbageOptions } from './controllers/garbage.ts';
 import { JobController } from './controllers/job.ts';
 import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
@@ -33,11 +33,13 @@ export interface SharedParts {
   readonly telemetry: TelemetryView;
   /** What every namespace is given to know the hub by. */
   readonly caPem: string;
+  /** How many ended pods stay; what is not named as the controller has it. */
+  readonly kept: Partial<Pick<GarbageOptions, 'keepFailedPods' | 'keepTerminatedPods'>>;
 }
 
 /** Every controller and the scheduler, in the order they are started. */
 export function controlLoops(deps: LoopDeps, parts: SharedParts): Loop[] {
-  const { custom, volumes, liveness, telemetry, caPem } = parts;
+  const { custom, volumes, liveness, telemetry, caPem, kept } = parts;
   const live = liveSource(telemetry);
   const scales = new ScaleTargets(
     deps,
@@ -48,7 +50,7 @@ export function controlLoops(deps: LoopDeps, parts: SharedParts): Loop[] {
   return [
     custom,
     new NamespaceController(deps, caPem, () => custom.stored()),
-    new GarbageController(deps, { customKinds: () => custom.stored() }),
+    new GarbageController(deps, { ...kept, customKinds: () => custom.stored() }),
     new NodeLifecycleController(deps, liveness),
     new ReplicaSetController(deps),
     new DeploymentController(deps),

@@ -12,7 +12,7 @@ import type { BrokerAddress } from './broker/device-link.ts';
 import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
-import { allKinds, controlLoops } from './control-loops.ts';
+import { allKinds, controlLoops, type SharedParts } from './control-loops.ts';
 import { CustomResources } from './controllers/custom-resources.ts';
 import { PersistentVolumeController } from './controllers/persistent-volumes.ts';
 import { EventRecorder } from './events/event-recorder.ts';
@@ -43,6 +43,8 @@ export interface HubOptions {
   readonly broker: string;
   readonly clusterCidr: string;
   readonly tolerationSeconds: number;
+  readonly failedPodsKept?: number;
+  readonly terminatedPodsKept?: number;
   /** File that requests are noted in; empty for none. */
   readonly auditLog: string;
   readonly auditLogMaxMib: number;
@@ -117,7 +119,7 @@ export class Hub {
     const servedKinds = allKinds(() => custom.served());
     const caPem = authority.caPem;
     this.#run([
-      ...controlLoops(deps, { custom, volumes, liveness, telemetry, caPem }),
+      ...controlLoops(deps, { custom, volumes, liveness, telemetry, caPem, kept: keptPods(this.#o) }),
       ...people.loops(deps),
       fleet,
     ]);
@@ -236,4 +238,11 @@ export class Hub {
 
 function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
+}
+
+function keptPods({ failedPodsKept, terminatedPodsKept }: HubOptions): SharedParts['kept'] {
+  return {
+    ...(failedPodsKept === undefined ? {} : { keepFailedPods: failedPodsKept }),
+    ...(terminatedPodsKept === undefined ? {} : { keepTerminatedPods: terminatedPodsKept }),
+  };
 }

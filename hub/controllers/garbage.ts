@@ -3,9 +3,10 @@ import { inParallel } from '../../kit/parallel.ts';
 import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KindName } from '../../protocol/kinds/kind-map.ts';
 import type { KubeObject, OwnerReference } from '../../protocol/kinds/meta.ts';
+import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Change } from '../cluster.ts';
-import { judgeDependent, nextOwnerStep, orphanedPods, surplusTerminated } from '../decide/garbage.ts';
-import { isTerminal } from '../decide/pod-facts.ts';
+import { judgeDependent, nextOwnerStep, orphanedPods, surplusFailed, surplusTerminated } from '../decide/garbage.ts';
+import { controllerUid, isTerminal } from '../decide/pod-facts.ts';
 import { type Loop, type LoopDeps, loopQueue, splitKey, tolerant } from '../loop.ts';
 
 /** A record, so that the compiler names the kind that is missing here. */
@@ -54,13 +55,21 @@ const KIND_NAMES = Object.keys(KINDS) as KindName[];
 export interface GarbageOptions {
   /** Ended pods kept in all; the oldest beyond go. */
   readonly keepTerminatedPods: number;
+  /** Failed pods kept of each Deployment, ReplicaSet and ReplicationController; who ended first beyond goes. */
+  readonly keepFailedPods: number;
   /** How long a node must be away before its pods go: a node that was deleted by mistake can come back. */
   readonly nodeQuarantineMs: number;
   /** Kinds of definitions, whose objects own and are owned like all others. */
   readonly customKinds: () => readonly KindSpec[];
 }
 
-const DEFAULTS: GarbageOptions = { keepTerminatedPods: 500, nodeQuarantineMs: 20_000, customKinds: () => [] };
+/** As in Kubernetes, but for failed pods, which there stay until the number of all ended ones is reached. */
+const DEFAULTS: GarbageOptions = {
+  keepTerminatedPods: 12_500,
+  keepFailedPods: 5,
+  nodeQuarantineMs: 20_000,
+  customKinds: () => [],
+};
 const WRITES_IN_FLIGHT = 64;
 
 /**
@@ -94,7 +103,10 @@ export class GarbageController implements Loop {
       }
     }
     this.#queue.add('terminated:');
-    for (const pod of view.list('Pod')) this.#checkNode(pod.spec.nodeName);
+    for (const pod of view.list('Pod')) {
+      this.#checkNode(pod.spec.nodeName);
+      if (isTerminal(pod)) this.#checkFailed(pod);
+    }
     signal.addEventListener('abort', () => void this.stop(), { once: true });
   }
 
@@ -127,8 +139,20 @@ export class GarbageController implements Loop {
   #onPod(object: KubeObject): void {
     const pod = this.#deps.view.byUid('Pod', object.metadata.uid);
     if (pod === undefined) return;
-    if (isTerminal(pod)) this.#queue.add('terminated:');
+    if (isTerminal(pod)) {
+      this.#queue.add('terminated:');
+      this.#checkFailed(pod);
+    }
     this.#checkNode(pod.spec.nodeName);
+  }
+
+  /** Only pods whose owner replaces them and keeps no account of them: not those of Jobs, nor those of nobody. */
+  #checkFailed(pod: Pod): void {
+    const { view } = this.#deps;
+    const uid = controllerUid(pod);
+    if (uid === undefined || pod.status?.phase !== 'Failed') return;
+    const owner = view.byUid('ReplicaSet', uid) ?? view.byUid('ReplicationController', uid);
+    if (owner !== undefined) this.#queue.add(`failed:${controllerUid(owner) ?? uid}`);
   }
 
   #checkNode(nodeName: string | undefined): void {
@@ -181,6 +205,7 @@ export class GarbageController implements Loop {
     const kind = key.slice(0, colon);
     const rest = key.slice(colon + 1);
     if (kind === 'terminated') return this.#removeTerminated();
+    if (kind === 'failed') return this.#removeFailed(rest);
     if (kind === 'node') return this.#removeOrphaned(rest);
     if (!this.#isKind(kind)) return;
     const { namespace, name } = splitKey(rest);
@@ -274,11 +299,27 @@ export class GarbageController implements Loop {
   }
 
   async #removeTerminated(): Promise<void> {
-    const { view, client } = this.#deps;
-    const surplus = surplusTerminated(view.list('Pod'), this.#options.keepTerminatedPods);
-    await inParallel(surplus, WRITES_IN_FLIGHT, ({ metadata: m }) =>
+    await this.#removeEnded(
+      surplusTerminated(this.#deps.view.list('Pod'), this.#options.keepTerminatedPods),
+    );
+  }
+
+  async #removeEnded(pods: readonly Pod[]): Promise<void> {
+    const { client } = this.#deps;
+    await inParallel(pods, WRITES_IN_FLIGHT, ({ metadata: m }) =>
       tolerant(client.delete('Pod', m.namespace ?? '', m.name, { uid: m.uid })),
     );
+  }
+
+  /** `ownerUid` is that of a Deployment, or of a ReplicaSet or ReplicationController that nobody owns. */
+  async #removeFailed(ownerUid: string): Promise<void> {
+    const { view, log } = this.#deps;
+    const sets = [ownerUid, ...view.ownedBy('ReplicaSet', ownerUid).map((rs) => rs.metadata.uid)];
+    const pods = sets.flatMap((uid) => view.ownedBy('Pod', uid));
+    const surplus = surplusFailed(pods, this.#options.keepFailedPods);
+    if (surplus.length === 0) return;
+    log.info('failed pods removed', { owner: ownerUid, pods: surplus.length });
+    await this.#removeEnded(surplus);
   }
 
   async #removeOrphaned(nodeName: string): Promise<void> {

@@ -60,7 +60,7 @@ if (canRunEngine()) {
         await world.wait(
           'the evictions',
           () => gone.every((name) => world.status(name)?.phase === 'Failed'),
-          40_000,
+          60_000,
         );
         assert.equal(
           gone.map((name) => [world.status(name)?.reason, world.status(name)?.message]),
