@@ -7,11 +7,12 @@ import type { CustomResources } from './controllers/custom-resources.ts';
 import { DaemonSetController } from './controllers/daemon-set.ts';
 import { DeploymentController } from './controllers/deployment.ts';
 import { DisruptionController } from './controllers/disruption.ts';
-import { GarbageController, type GarbageOptions } from './controllers/garbage.ts';
+import { GarbageController } from './controllers/garbage.ts';
 import { JobController } from './controllers/job.ts';
 import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
 import type { PersistentVolumeController } from './controllers/persistent-volumes.ts';
+import { PodGarbageController, type PodGarbageOptions } from './controllers/pod-garbage.ts';
 import { PriorityClassController } from './controllers/priority-classes.ts';
 import { Rebalancer } from './controllers/rebalancer.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
@@ -34,7 +35,7 @@ export interface SharedParts {
   /** What every namespace is given to know the hub by. */
   readonly caPem: string;
   /** How many ended pods stay; what is not named as the controller has it. */
-  readonly kept: Partial<Pick<GarbageOptions, 'keepFailedPods' | 'keepTerminatedPods'>>;
+  readonly kept: Partial<Pick<PodGarbageOptions, 'keepFailedPods' | 'keepTerminatedPods'>>;
 }
 
 /** Every controller and the scheduler, in the order they are started. */
@@ -50,7 +51,8 @@ export function controlLoops(deps: LoopDeps, parts: SharedParts): Loop[] {
   return [
     custom,
     new NamespaceController(deps, caPem, () => custom.stored()),
-    new GarbageController(deps, { ...kept, customKinds: () => custom.stored() }),
+    new GarbageController(deps, () => custom.stored()),
+    new PodGarbageController(deps, kept),
     new NodeLifecycleController(deps, liveness),
     new ReplicaSetController(deps),
     new DeploymentController(deps),

@@ -3,10 +3,8 @@ import { inParallel } from '../../kit/parallel.ts';
 import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KindName } from '../../protocol/kinds/kind-map.ts';
 import type { KubeObject, OwnerReference } from '../../protocol/kinds/meta.ts';
-import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Change } from '../cluster.ts';
-import { judgeDependent, nextOwnerStep, orphanedPods, surplusFailed, surplusTerminated } from '../decide/garbage.ts';
-import { controllerUid, isTerminal } from '../decide/pod-facts.ts';
+import { judgeDependent, nextOwnerStep } from '../decide/garbage.ts';
 import { type Loop, type LoopDeps, loopQueue, splitKey, tolerant } from '../loop.ts';
 
 /** A record, so that the compiler names the kind that is missing here. */
@@ -51,61 +49,36 @@ const KINDS: Readonly<Record<KindName, true>> = {
 };
 const KIND_NAMES = Object.keys(KINDS) as KindName[];
 
-/** How the garbage controller can be tuned. */
-export interface GarbageOptions {
-  /** Ended pods kept in all; the oldest beyond go. */
-  readonly keepTerminatedPods: number;
-  /** Failed pods kept of each Deployment, ReplicaSet and ReplicationController; who ended first beyond goes. */
-  readonly keepFailedPods: number;
-  /** How long a node must be away before its pods go: a node that was deleted by mistake can come back. */
-  readonly nodeQuarantineMs: number;
-  /** Kinds of definitions, whose objects own and are owned like all others. */
-  readonly customKinds: () => readonly KindSpec[];
-}
-
-/** As in Kubernetes, but for failed pods, which there stay until the number of all ended ones is reached. */
-const DEFAULTS: GarbageOptions = {
-  keepTerminatedPods: 12_500,
-  keepFailedPods: 5,
-  nodeQuarantineMs: 20_000,
-  customKinds: () => [],
-};
 const WRITES_IN_FLIGHT = 64;
 
 /**
- * Removes what belongs to nobody: dependents of gone owners, pods of deleted nodes, ended pods beyond a number; and carries out
- * foreground and orphan deletion. Keeps an index from owner to dependents, fed by the view's changes alone.
+ * Removes what belongs to nobody, dependents of gone owners, and carries out foreground and orphan deletion. Keeps an index from owner
+ * to dependents, fed by the view's changes alone. Pods that nobody needs are the pod garbage controller's.
  */
 export class GarbageController implements Loop {
   readonly #deps: LoopDeps;
-  readonly #options: GarbageOptions;
+  /** Kinds of definitions, whose objects own and are owned like all others. */
+  readonly #customKinds: () => readonly KindSpec[];
   readonly #queue: KeyedQueue;
   /** Owner uid → queue keys of what names it. */
   readonly #dependents = new Map<string, Set<string>>();
-  /** Monotonic ms since when a node is missed. */
-  readonly #missingSinceMs = new Map<string, number>();
   #unsubscribe: (() => void) | undefined;
 
-  constructor(deps: LoopDeps, options: Partial<GarbageOptions> = {}) {
+  constructor(deps: LoopDeps, customKinds: () => readonly KindSpec[] = () => []) {
     this.#deps = { ...deps, log: deps.log.with({ room: 'controllers', loop: 'garbage' }) };
-    this.#options = { ...DEFAULTS, ...options };
+    this.#customKinds = customKinds;
     this.#queue = loopQueue((key) => this.#work(key), this.#deps, 32);
   }
 
   start(signal: AbortSignal): void {
     const { view } = this.#deps;
     this.#unsubscribe = view.subscribe((change) => this.#onChange(change));
-    const custom = this.#options.customKinds().map((spec) => idOf(spec) as KindName);
+    const custom = this.#customKinds().map((spec) => idOf(spec) as KindName);
     for (const kind of [...KIND_NAMES, ...custom]) {
       for (const object of view.list(kind)) {
         this.#index(kind, object);
         this.#queue.add(queueKey(kind, object));
       }
-    }
-    this.#queue.add('terminated:');
-    for (const pod of view.list('Pod')) {
-      this.#checkNode(pod.spec.nodeName);
-      if (isTerminal(pod)) this.#checkFailed(pod);
     }
     signal.addEventListener('abort', () => void this.stop(), { once: true });
   }
@@ -132,46 +105,18 @@ export class GarbageController implements Loop {
       );
       for (const owner of left) this.#addOwner(owner, object);
     }
-    if (kind === 'Node' && type === 'deleted') this.#checkNode(object.metadata.name);
-    if (kind === 'Pod' && type !== 'deleted') this.#onPod(object as KubeObject & { kind: 'Pod' });
-  }
-
-  #onPod(object: KubeObject): void {
-    const pod = this.#deps.view.byUid('Pod', object.metadata.uid);
-    if (pod === undefined) return;
-    if (isTerminal(pod)) {
-      this.#queue.add('terminated:');
-      this.#checkFailed(pod);
-    }
-    this.#checkNode(pod.spec.nodeName);
-  }
-
-  /** Only pods whose owner replaces them and keeps no account of them: not those of Jobs, nor those of nobody. */
-  #checkFailed(pod: Pod): void {
-    const { view } = this.#deps;
-    const uid = controllerUid(pod);
-    if (uid === undefined || pod.status?.phase !== 'Failed') return;
-    const owner = view.byUid('ReplicaSet', uid) ?? view.byUid('ReplicationController', uid);
-    if (owner !== undefined) this.#queue.add(`failed:${controllerUid(owner) ?? uid}`);
-  }
-
-  #checkNode(nodeName: string | undefined): void {
-    if (nodeName === undefined || this.#deps.view.get('Node', '', nodeName) !== undefined) return;
-    if (this.#missingSinceMs.has(nodeName)) return;
-    this.#missingSinceMs.set(nodeName, this.#deps.clock.monotonicMs());
-    this.#queue.addAfter(`node:${nodeName}`, this.#options.nodeQuarantineMs);
   }
 
   /** True for kinds the store has; custom ones have no type in the tree, but the typed view reads them too. */
   #isKind(kind: string): kind is KindName {
-    return Object.hasOwn(KINDS, kind) || this.#options.customKinds().some((spec) => idOf(spec) === kind);
+    return Object.hasOwn(KINDS, kind) || this.#customKinds().some((spec) => idOf(spec) === kind);
   }
 
   /** What the store calls the kind of an object or reference; undefined for kinds it does not have. */
   #kindOf({ apiVersion, kind }: { apiVersion: string; kind: string }): KindName | undefined {
     const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
     const custom = `${kind}.${group}`;
-    if (this.#options.customKinds().some((spec) => idOf(spec) === custom)) return custom as KindName;
+    if (this.#customKinds().some((spec) => idOf(spec) === custom)) return custom as KindName;
     return Object.hasOwn(KINDS, kind) ? (kind as KindName) : undefined;
   }
 
@@ -204,9 +149,6 @@ export class GarbageController implements Loop {
     const colon = key.indexOf(':');
     const kind = key.slice(0, colon);
     const rest = key.slice(colon + 1);
-    if (kind === 'terminated') return this.#removeTerminated();
-    if (kind === 'failed') return this.#removeFailed(rest);
-    if (kind === 'node') return this.#removeOrphaned(rest);
     if (!this.#isKind(kind)) return;
     const { namespace, name } = splitKey(rest);
     const object: KubeObject | undefined = this.#deps.view.get(kind, namespace, name);
@@ -296,52 +238,6 @@ export class GarbageController implements Loop {
       else delete draft.metadata.ownerReferences;
       return true;
     });
-  }
-
-  async #removeTerminated(): Promise<void> {
-    await this.#removeEnded(
-      surplusTerminated(this.#deps.view.list('Pod'), this.#options.keepTerminatedPods),
-    );
-  }
-
-  async #removeEnded(pods: readonly Pod[]): Promise<void> {
-    const { client } = this.#deps;
-    await inParallel(pods, WRITES_IN_FLIGHT, ({ metadata: m }) =>
-      tolerant(client.delete('Pod', m.namespace ?? '', m.name, { uid: m.uid })),
-    );
-  }
-
-  /** `ownerUid` is that of a Deployment, or of a ReplicaSet or ReplicationController that nobody owns. */
-  async #removeFailed(ownerUid: string): Promise<void> {
-    const { view, log } = this.#deps;
-    const sets = [ownerUid, ...view.ownedBy('ReplicaSet', ownerUid).map((rs) => rs.metadata.uid)];
-    const pods = sets.flatMap((uid) => view.ownedBy('Pod', uid));
-    const surplus = surplusFailed(pods, this.#options.keepFailedPods);
-    if (surplus.length === 0) return;
-    log.info('failed pods removed', { owner: ownerUid, pods: surplus.length });
-    await this.#removeEnded(surplus);
-  }
-
-  async #removeOrphaned(nodeName: string): Promise<void> {
-    const { view, client, clock, log } = this.#deps;
-    const exists = view.get('Node', '', nodeName) !== undefined;
-    const sinceMs = this.#missingSinceMs.get(nodeName);
-    if (exists || sinceMs === undefined) {
-      this.#missingSinceMs.delete(nodeName);
-      return;
-    }
-    const leftMs = sinceMs + this.#options.nodeQuarantineMs - clock.monotonicMs();
-    if (leftMs > 0) return this.#queue.addAfter(`node:${nodeName}`, leftMs);
-    const orphans = orphanedPods(
-      view.podsOnNode(nodeName),
-      (name) => view.get('Node', '', name) !== undefined,
-    );
-    if (orphans.length > 0)
-      log.info('pods of a deleted node removed', { node: nodeName, pods: orphans.length });
-    await inParallel(orphans, WRITES_IN_FLIGHT, ({ metadata: m }) =>
-      tolerant(client.delete('Pod', m.namespace ?? '', m.name, { uid: m.uid, gracePeriodSeconds: 0 })),
-    );
-    this.#missingSinceMs.delete(nodeName);
   }
 }
 

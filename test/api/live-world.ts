@@ -3,6 +3,7 @@ import { DaemonSetController } from '../../hub/controllers/daemon-set.ts';
 import { DeploymentController } from '../../hub/controllers/deployment.ts';
 import { GarbageController } from '../../hub/controllers/garbage.ts';
 import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
+import { PodGarbageController } from '../../hub/controllers/pod-garbage.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
@@ -58,6 +59,7 @@ export async function startLiveWorld(): Promise<LiveWorld> {
     new DaemonSetController(deps),
     new NodeLifecycleController(deps, liveness),
     new GarbageController(deps),
+    new PodGarbageController(deps),
     new Scheduler(deps, liveSource(telemetry)),
   ];
   const ending = new AbortController();

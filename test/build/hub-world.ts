@@ -14,6 +14,7 @@ import { JobController } from '../../hub/controllers/job.ts';
 import { NamespaceController } from '../../hub/controllers/namespace.ts';
 import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
 import { PersistentVolumeController } from '../../hub/controllers/persistent-volumes.ts';
+import { PodGarbageController } from '../../hub/controllers/pod-garbage.ts';
 import { PriorityClassController } from '../../hub/controllers/priority-classes.ts';
 import { Rebalancer } from '../../hub/controllers/rebalancer.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
@@ -108,7 +109,8 @@ export class HubWorld {
       new PriorityClassController(deps),
       new ResourceQuotaController(deps, () => [...kinds, ...custom.stored()]),
       new NodeLifecycleController(deps, this.liveness),
-      new GarbageController(deps, { customKinds: () => custom.stored() }),
+      new GarbageController(deps, () => custom.stored()),
+      new PodGarbageController(deps),
       volumes,
       placing,
       new Rebalancer(deps, { live, useOf: podUse(this.telemetry), preview: placing.preview }),
