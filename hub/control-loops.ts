@@ -16,6 +16,7 @@ import { PodGarbageController, type PodGarbageOptions } from './controllers/pod-
 import { PriorityClassController } from './controllers/priority-classes.ts';
 import { Rebalancer } from './controllers/rebalancer.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
+import { replicationControllers } from './controllers/replica-sources.ts';
 import { ResourceQuotaController } from './controllers/resource-quota.ts';
 import { ScaleTargets } from './controllers/scale-targets.ts';
 import { StatefulSetController } from './controllers/stateful-set.ts';
@@ -55,6 +56,7 @@ export function controlLoops(deps: LoopDeps, parts: SharedParts): Loop[] {
     new PodGarbageController(deps, kept),
     new NodeLifecycleController(deps, liveness),
     new ReplicaSetController(deps),
+    new ReplicaSetController(deps, replicationControllers(deps)),
     new DeploymentController(deps),
     new DaemonSetController(deps),
     new StatefulSetController(deps),

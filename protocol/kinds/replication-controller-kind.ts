@@ -3,7 +3,7 @@ import { ageColumn, integer, nameColumn } from '../print/cells.ts';
 import { templateColumns } from '../print/workload-columns.ts';
 import { required, unless } from '../validate/field-errors.ts';
 import { nonNegative } from '../validate/numbers.ts';
-import { validateOwnedTemplate } from '../validate/workloads.ts';
+import { validateOwnedTemplate, validateReplicaCounts } from '../validate/workloads.ts';
 import { defineKind } from './define-kind.ts';
 import type { Loose } from './loose.ts';
 import type { ReplicationController } from './workloads.ts';
@@ -78,5 +78,7 @@ export const replicationControllerKind = defineKind<ReplicationController>(
             'ReplicationController',
           )),
     ],
+    validateStatusUpdate: ({ status = {} }) =>
+      validateReplicaCounts(status, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas']),
   },
 );

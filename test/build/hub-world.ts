@@ -18,6 +18,7 @@ import { PodGarbageController } from '../../hub/controllers/pod-garbage.ts';
 import { PriorityClassController } from '../../hub/controllers/priority-classes.ts';
 import { Rebalancer } from '../../hub/controllers/rebalancer.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
+import { replicationControllers } from '../../hub/controllers/replica-sources.ts';
 import { ResourceQuotaController } from '../../hub/controllers/resource-quota.ts';
 import { ScaleTargets } from '../../hub/controllers/scale-targets.ts';
 import { StatefulSetController } from '../../hub/controllers/stateful-set.ts';
@@ -104,6 +105,7 @@ export class HubWorld {
       new DisruptionController(deps, scales),
       new Autoscaler(deps, scales, usageSource(this.telemetry)),
       new ReplicaSetController(deps),
+      new ReplicaSetController(deps, replicationControllers(deps)),
       new JobController(deps),
       new CronJobController(deps, this.alarm),
       new PriorityClassController(deps),
