@@ -43,22 +43,6 @@ export const replicationControllerKind = defineKind<ReplicationController>(
       })),
     ],
     fieldSelectors: { 'status.replicas': (rc) => String(rc.status?.replicas ?? 0) },
-    // Its selector is a plain map, other workloads have a label selector.
-    scale: {
-      read: (object) => {
-        const { spec, status } = object as ReplicationController;
-        const selector = Object.entries(spec.selector ?? {}).map(([key, value]) => `${key}=${value}`);
-        return {
-          replicas: spec.replicas ?? 0,
-          current: status?.replicas ?? 0,
-          selector: selector.toSorted().join(','),
-        };
-      },
-      write: (object, replicas) => {
-        const controller = object as ReplicationController;
-        return { ...controller, spec: { ...controller.spec, replicas } } as ReplicationController;
-      },
-    },
     prepareCreate: (rc) => {
       rc.status = { replicas: 0 };
     },
