@@ -2,11 +2,14 @@ import { appendFileSync, linkSync, mkdirSync, mkdtempSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
+import { storageLimits } from '../../edge-agent/decide/local-storage.ts';
 import type { Eviction } from '../../edge-agent/decide/pod-memory.ts';
 import { NO_PRESSURE, type PressureInput } from '../../edge-agent/decide/pressure.ts';
 import { bytesBelow } from '../../edge-agent/defence/disk-use.ts';
 import type { LayerPlace, RunningPod } from '../../edge-agent/defence/ports.ts';
+import { StorageMeter } from '../../edge-agent/defence/storage-meter.ts';
 import { StorageWatch } from '../../edge-agent/defence/storage-watch.ts';
+import { systemClock } from '../../kit/clock.ts';
 import { silentLogger } from '../../kit/logger.ts';
 import type { PodSpec } from '../../protocol/kinds/pod.ts';
 import { container, desiredPod } from '../build/pod.ts';
@@ -188,6 +191,34 @@ spec('limits of local storage', (it) => {
     disk.places.set('a-0', {});
     await disk.look();
     assert.equal([disk.evicted, disk.counted], [[], []]);
+    await disk.close();
+  });
+
+  it('are measured in steps with pauses, and end at once with the agent', async () => {
+    const disk = new Disk();
+    disk.add('a', { volumes: [{ name: 'v', emptyDir: { sizeLimit: '1Gi' } }] });
+    for (let n = 0; n < 1_200; n++)
+      writeFileSync(join(disk.folder, 'a/volumes/v', `f${n}`), Buffer.alloc(4 * KIB, 1));
+    const [pod] = disk.pods;
+    const limits = pod && storageLimits(pod.pod.spec);
+    if (pod === undefined || limits === undefined) throw new Error('no limits');
+    const ending = new AbortController();
+    const meter = new StorageMeter(
+      { layerOf: async () => undefined, layerBytes: async () => 0 },
+      systemClock,
+      ending.signal,
+    );
+    const { volumes } = await meter.measure(pod, limits);
+    assert.is(volumes.get('v'), 1_200 * 4 * KIB);
+    const measuring = meter.measure(pod, limits);
+    ending.abort();
+    assert.is(
+      await measuring.then(
+        () => 'went on',
+        () => 'ended',
+      ),
+      'ended',
+    );
     await disk.close();
   });
 
