@@ -49,7 +49,7 @@ spec(
         /^NAME +DESIRED +CURRENT +READY +AGE +CONTAINERS +IMAGES +SELECTOR\nnginx +3 +3 +3 +\S+ +nginx +nginx:1 +app=nginx\n$/,
       );
       assert.match(await world.ok('get', 'all'), /\nreplicationcontroller\/nginx +3 +3 +3 /);
-      assert.match(await world.ok('explain', 'rc.spec.selector'), 'Selector is a label query over pods');
+      assert.match(await world.ok('explain', 'rc.spec.selector'), /FIELD: selector <map\[string\]string>/);
     });
 
     it('describes pods, template and what happened', async () => {
@@ -120,7 +120,7 @@ spec(
       const { err } = await world.hub.kubectlWith({ input: bad }, 'create', '-f', '-');
       assert.match(
         err,
-        'spec.template.metadata.labels: Invalid value: {"app":"nginx"}: `selector` does not match template `labels`',
+        'spec.template.metadata.labels: Invalid value: map[string]string{"app":"nginx"}: `selector` does not match template `labels`',
       );
     });
   },
