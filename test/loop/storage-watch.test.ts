@@ -115,6 +115,14 @@ const limited = (limit: string): Partial<PodSpec> => ({
 });
 
 spec('limits of local storage', (it) => {
+  it('cost nothing while no pod has any', async () => {
+    const disk = new Disk();
+    disk.watch.look();
+    assert.is(disk.watch.isIdle, true, 'no round was begun');
+    assert.is(disk.asked, 0);
+    await disk.close();
+  });
+
   it('end the pod whose emptyDir is too large, and leave its neighbour', async () => {
     const disk = new Disk();
     const volumes = [{ name: 'v', emptyDir: { sizeLimit: '64Ki' } }];
