@@ -101,7 +101,7 @@ if (canRunEngine()) {
       });
     },
     {
-      caseTimeoutMs: 90_000,
+      caseTimeoutMs: 120_000,
       before: async () => {
         world = await AgentWorld.withoutAgent();
         writeFileSync(join(world.engine.folder, 'site.yaml'), CALM);
