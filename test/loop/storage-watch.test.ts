@@ -26,6 +26,7 @@ class Disk {
   readonly evicted: [string, Eviction][] = [];
   readonly places = new Map<string, LayerPlace>();
   readonly counted: string[] = [];
+  readonly broken = new Set<string>();
   engineBytes = 0;
   pods: RunningPod[] = [];
   diskUsedBytes = 0;
@@ -44,6 +45,7 @@ class Disk {
         },
         layerBytes: async (id) => {
           this.counted.push(id);
+          if (this.broken.has(id)) throw new Error('the engine cannot count it');
           return this.engineBytes;
         },
         images: async () => [],
@@ -189,6 +191,25 @@ spec('limits of local storage', (it) => {
     disk.diskUsedBytes = 60 * KIB;
     await disk.look(1_000);
     assert.is(disk.counted.length, 2);
+    await disk.close();
+  });
+
+  it('hold the others also when one cannot be measured, which is tried again', async () => {
+    const disk = new Disk();
+    for (const name of ['a', 'b']) {
+      disk.add(name, limited('100Ki'));
+      disk.places.set(`${name}-0`, {});
+    }
+    disk.broken.add('a-0');
+    disk.engineBytes = 10 ** 6;
+    await disk.look();
+    assert.equal(
+      disk.evicted.map(([uid]) => uid),
+      ['uid-b'],
+    );
+    disk.broken.clear();
+    await disk.look(10_000);
+    assert.is(disk.evicted.length, 2);
     await disk.close();
   });
 
