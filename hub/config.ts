@@ -27,6 +27,13 @@ export const hubSettings = {
     10,
     86_400,
   ),
+  failedPodsKept: setting.whole(
+    'failed pods kept of each Deployment, ReplicaSet and ReplicationController, those that ended last',
+    5,
+    0,
+    100_000,
+  ),
+  terminatedPodsKept: setting.whole('ended pods kept in all, whoever made them', 12_500, 0, 1_000_000),
   auditLog: setting.text('file to note every API request in, one JSON line each; none by default', ''),
   auditLogMaxMib: setting.whole('most the audit log and its predecessor may take, in MiB', 32, 1, 65_536),
   logLevel: setting.choice(

@@ -12,9 +12,11 @@ import { JobController } from './controllers/job.ts';
 import { NamespaceController } from './controllers/namespace.ts';
 import { NodeLifecycleController } from './controllers/node-lifecycle.ts';
 import type { PersistentVolumeController } from './controllers/persistent-volumes.ts';
+import { PodGarbageController, type PodGarbageOptions } from './controllers/pod-garbage.ts';
 import { PriorityClassController } from './controllers/priority-classes.ts';
 import { Rebalancer } from './controllers/rebalancer.ts';
 import { ReplicaSetController } from './controllers/replica-set.ts';
+import { replicationControllers } from './controllers/replica-sources.ts';
 import { ResourceQuotaController } from './controllers/resource-quota.ts';
 import { ScaleTargets } from './controllers/scale-targets.ts';
 import { StatefulSetController } from './controllers/stateful-set.ts';
@@ -36,6 +38,8 @@ export interface SharedParts {
   readonly rebalanceAfterMs?: number;
   /** What every namespace is given to know the hub by. */
   readonly caPem: string;
+  /** How many ended pods stay; what is not named as the controller has it. */
+  readonly kept: Partial<Pick<PodGarbageOptions, 'keepFailedPods' | 'keepTerminatedPods'>>;
 }
 
 /** Other parts than the hub's own, for simulated time. */
@@ -46,7 +50,7 @@ export interface OtherParts {
 
 /** Every controller and the scheduler, in the order they are started. */
 export function controlLoops(deps: LoopDeps, parts: SharedParts, other: OtherParts = {}): Loop[] {
-  const { custom, volumes, liveness, telemetry, caPem, rebalanceAfterMs } = parts;
+  const { custom, volumes, liveness, telemetry, caPem, kept, rebalanceAfterMs } = parts;
   const live = liveSource(telemetry);
   const scales = new ScaleTargets(
     deps,
@@ -57,9 +61,11 @@ export function controlLoops(deps: LoopDeps, parts: SharedParts, other: OtherPar
   return [
     custom,
     new NamespaceController(deps, caPem, () => custom.stored()),
-    new GarbageController(deps, { customKinds: () => custom.stored() }),
+    new GarbageController(deps, () => custom.stored()),
+    new PodGarbageController(deps, kept),
     new NodeLifecycleController(deps, liveness),
     new ReplicaSetController(deps),
+    new ReplicaSetController(deps, replicationControllers(deps)),
     new DeploymentController(deps),
     new DaemonSetController(deps),
     new StatefulSetController(deps),

@@ -12,7 +12,7 @@ import type { BrokerAddress } from './broker/device-link.ts';
 import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
-import { allKinds, controlLoops } from './control-loops.ts';
+import { allKinds, controlLoops, type SharedParts } from './control-loops.ts';
 import { CustomResources } from './controllers/custom-resources.ts';
 import { PersistentVolumeController } from './controllers/persistent-volumes.ts';
 import { EventRecorder } from './events/event-recorder.ts';
@@ -45,6 +45,8 @@ export interface HubOptions {
   readonly serviceCidr: string;
   readonly tolerationSeconds: number;
   readonly rebalanceAfterSeconds: number;
+  readonly failedPodsKept?: number;
+  readonly terminatedPodsKept?: number;
   /** File that requests are noted in; empty for none. */
   readonly auditLog: string;
   readonly auditLogMaxMib: number;
@@ -120,7 +122,15 @@ export class Hub {
     const caPem = authority.caPem;
     const rebalanceAfterMs = this.#o.rebalanceAfterSeconds * 1000;
     this.#run([
-      ...controlLoops(deps, { custom, volumes, liveness, telemetry, rebalanceAfterMs, caPem }),
+      ...controlLoops(deps, {
+        custom,
+        volumes,
+        liveness,
+        telemetry,
+        rebalanceAfterMs,
+        caPem,
+        kept: keptPods(this.#o),
+      }),
       ...people.loops(deps),
       fleet,
     ]);
@@ -239,4 +249,11 @@ export class Hub {
 
 function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
+}
+
+function keptPods({ failedPodsKept, terminatedPodsKept }: HubOptions): SharedParts['kept'] {
+  return {
+    ...(failedPodsKept === undefined ? {} : { keepFailedPods: failedPodsKept }),
+    ...(terminatedPodsKept === undefined ? {} : { keepTerminatedPods: terminatedPodsKept }),
+  };
 }

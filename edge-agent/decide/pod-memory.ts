@@ -83,6 +83,8 @@ export type TerminationReason = 'Deleted' | 'Removed' | 'DeadlineExceeded' | 'Ev
 export interface Eviction {
   readonly message: string;
   readonly graceMs: number;
+  /** The pod took more than it may: it is no victim of what others need, and its status does not say so. */
+  readonly isOverLimit?: boolean;
 }
 
 export interface Terminating {

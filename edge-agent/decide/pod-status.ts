@@ -113,7 +113,7 @@ function conditions(view: PodView, context: StatusContext, phase: PodPhase, stat
   };
   const { eviction } = view.memory;
   const all: Readonly<Record<string, Claim>> =
-    eviction === undefined
+    eviction === undefined || eviction.isOverLimit === true
       ? claims
       : {
           DisruptionTarget: { holds: true, reason: 'TerminationByKubelet', message: eviction.message },

@@ -11,6 +11,7 @@ import { NO_PRESSURE, type PressureState, pressureNews } from '../decide/pressur
 import { ImageKeeper } from './image-keeper.ts';
 import { measurePods } from './measure.ts';
 import type { DefenceOptions } from './ports.ts';
+import { StorageWatch } from './storage-watch.ts';
 
 /** How soon to look again while a pressure is met: faster than memory runs out of most boards, in ms. */
 const ALERT_MS = 1_000;
@@ -25,6 +26,7 @@ const QUIET_SAMPLES = 1.5;
 export class Defence {
   readonly #options: DefenceOptions;
   readonly #images: ImageKeeper;
+  readonly #storage: StorageWatch;
   #told: PressureState = NO_PRESSURE;
   #lastEvictionMs: number | undefined;
   #timer: Timer | undefined;
@@ -35,6 +37,7 @@ export class Defence {
   constructor(options: DefenceOptions) {
     this.#options = options;
     this.#images = new ImageKeeper(options);
+    this.#storage = new StorageWatch(options);
   }
 
   /** Images as the node reports them. */
@@ -53,6 +56,7 @@ export class Defence {
     this.#arm();
     this.#tellNews();
     this.#images.touch();
+    this.#storage.look();
     this.#round ??= this.#defend()
       .catch((err: unknown) => {
         // The engine is away or the disk refuses: the next look tries again.
@@ -68,6 +72,7 @@ export class Defence {
     this.#isStopped = true;
     this.#timer?.cancel();
     this.#images.stop();
+    await this.#storage.stop();
     await this.#round;
   }
 

@@ -57,7 +57,10 @@ async function writtenBytes(store: Pick<ImageStore, 'writtenBytes'>): Promise<Re
   }
 }
 
-function priorityOf(spec: RunningPod['pod']['spec']): Pick<EvictionCandidate, 'priority' | 'priorityClass'> {
+/** What makes a pod one that the node cannot do without. */
+export function priorityOf(
+  spec: RunningPod['pod']['spec'],
+): Pick<EvictionCandidate, 'priority' | 'priorityClass'> {
   return { priority: spec.priority ?? 0, priorityClass: spec.priorityClassName ?? '' };
 }
 

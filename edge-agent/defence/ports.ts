@@ -14,8 +14,23 @@ export interface StoredImageView {
   readonly sizeBytes: number;
 }
 
+/** Where a container writes, as far as the engine tells: its own layer, a process of it, the newest file of its log. */
+export interface LayerPlace {
+  readonly upperDir?: string;
+  readonly pid?: number;
+  readonly logPath?: string;
+}
+
+/** What the engine knows of the files that containers write. Every call rejects with RuntimeError. */
+export interface LayerStore {
+  /** Cheap; undefined when the container is gone. */
+  layerOf(id: string): Promise<LayerPlace | undefined>;
+  /** Bytes a container has written into its own layer; 0 when it is gone. The engine may walk all its files. */
+  layerBytes(id: string, signal?: AbortSignal): Promise<number>;
+}
+
 /** What the defence asks of the engine. Every call rejects with RuntimeError. */
-export interface ImageStore {
+export interface ImageStore extends LayerStore {
   images(): Promise<StoredImageView[]>;
   /** Images of all containers of the engine, whoever made them. */
   imagesInUse(): Promise<ReadonlySet<string>>;
@@ -26,10 +41,18 @@ export interface ImageStore {
   writtenBytes(signal?: AbortSignal): Promise<ReadonlyMap<string, number>>;
 }
 
+/** A container of such a pod, running or not; the highest attempt of a name is the newest. */
+export interface RunningContainer {
+  readonly id: string;
+  readonly name: string;
+  readonly attempt: number;
+  readonly isRunning: boolean;
+}
+
 /** A pod that is here and could be evicted. */
 export interface RunningPod {
   readonly pod: DesiredPod;
-  readonly containers: readonly { readonly id: string; readonly name: string; readonly isRunning: boolean }[];
+  readonly containers: readonly RunningContainer[];
   /** Folder of its volumes on the disk. */
   readonly volumes: string;
 }
@@ -40,6 +63,8 @@ export interface DefendedPods {
   readonly engineReady: boolean;
   readonly isEvicting: boolean;
   evictable(): readonly RunningPod[];
+  /** Those of them that have limits of local storage; costs nothing while there are none. */
+  limited(): readonly RunningPod[];
   evict(podUid: string, eviction: Eviction): Promise<void>;
   setLean(isLean: boolean): void;
   neededImages(): ReadonlySet<string>;

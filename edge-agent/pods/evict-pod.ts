@@ -6,7 +6,12 @@ import { writeEviction } from './pod-record.ts';
 /** A pod that is here and could be evicted: its description, its containers, and the folder of its volumes. */
 export interface EvictablePod {
   readonly pod: DesiredPod;
-  readonly containers: readonly { readonly id: string; readonly name: string; readonly isRunning: boolean }[];
+  readonly containers: readonly {
+    readonly id: string;
+    readonly name: string;
+    readonly attempt: number;
+    readonly isRunning: boolean;
+  }[];
   readonly volumes: string;
 }
 
@@ -29,7 +34,7 @@ export function asEvictable(tools: Tools, cell: PodCell): EvictablePod | undefin
   const containers = tools.observer
     .containersOf(cell.uid)
     .filter((view) => view.role !== 'sandbox')
-    .map(({ id, name, state }) => ({ id, name, isRunning: state === 'running' }));
+    .map(({ id, name, attempt, state }) => ({ id, name, attempt, isRunning: state === 'running' }));
   const volumes = `${tools.volumes.paths(cell.uid).data}/volumes`;
   return containers.length === 0 ? undefined : { pod, containers, volumes };
 }

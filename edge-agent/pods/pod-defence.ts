@@ -1,3 +1,4 @@
+import { storageLimits } from '../decide/local-storage.ts';
 import type { Eviction } from '../decide/pod-memory.ts';
 import { plannedContainers } from '../decide/pod-shape.ts';
 import { asEvictable, type EvictablePod, evictPod, isBeingEvicted } from './evict-pod.ts';
@@ -18,6 +19,9 @@ export class PodDefence {
   readonly #tools: () => Tools;
   readonly #sources: PodDefenceSources;
   #isLean = false;
+  /** The desired state that `#limited` was read from. */
+  #seen: DesiredState | undefined;
+  #limited: ReadonlySet<string> = new Set();
 
   constructor(tools: () => Tools, sources: PodDefenceSources) {
     this.#tools = tools;
@@ -56,6 +60,20 @@ export class PodDefence {
   /** Pods that run and could be evicted. */
   evictable(): EvictablePod[] {
     return this.#sources.cells().flatMap((cell) => asEvictable(this.#tools(), cell) ?? []);
+  }
+
+  /** Those of them that have limits of local storage. The pods are looked through once for each desired state. */
+  limited(): EvictablePod[] {
+    const desired = this.#sources.desired();
+    if (desired !== this.#seen) {
+      this.#seen = desired;
+      const pods = [...(desired?.pods.values() ?? [])];
+      const limited = pods.filter((pod) => storageLimits(pod.spec) !== undefined);
+      this.#limited = new Set(limited.map((pod) => pod.metadata.uid));
+    }
+    if (this.#limited.size === 0) return [];
+    const cells = this.#sources.cells().filter((cell) => this.#limited.has(cell.uid));
+    return cells.flatMap((cell) => asEvictable(this.#tools(), cell) ?? []);
   }
 
   /** True while an evicted pod has not ended. */

@@ -1,5 +1,6 @@
 import type { ContainerInspectInfo } from 'dockerode';
 import { type ContainerState, type ContainerView, LABELS, readLabels } from '../decide/container.ts';
+import type { LayerPlace } from './engine.ts';
 
 /** What the agent keeps of an engine's inspection; undefined when the container is not the agent's. */
 export function viewOf(info: ContainerInspectInfo): ContainerView | undefined {
@@ -20,6 +21,21 @@ export function viewOf(info: ContainerInspectInfo): ContainerView | undefined {
     ...(now !== 'exited' || finishedAtMs === undefined ? {} : { finishedAtMs }),
     ...(now === 'exited' ? { exitCode: state.ExitCode, oomKilled: state.OOMKilled } : {}),
     ...(now === 'exited' && state.Error ? { message: state.Error } : {}),
+  };
+}
+
+/** Where the container writes. Engines with the containerd image store do not tell its folder. */
+export function placeOf(info: ContainerInspectInfo): LayerPlace {
+  const { GraphDriver, LogPath } = info as {
+    GraphDriver?: { Data?: { UpperDir?: string } | null } | null;
+    LogPath?: string;
+  };
+  const upperDir = GraphDriver?.Data?.UpperDir;
+  const pid = info.State.Pid;
+  return {
+    ...(upperDir ? { upperDir } : {}),
+    ...(pid > 0 ? { pid } : {}),
+    ...(LogPath ? { logPath: LogPath } : {}),
   };
 }
 

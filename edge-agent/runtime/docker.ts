@@ -16,8 +16,15 @@ import {
 import { ensurePodNetwork, type PodNetwork } from './docker-network.ts';
 import { dockerCreate } from './docker-spec.ts';
 import { attachSession, execSession, logSession, runCommand, tailLog } from './docker-streams.ts';
-import { type ContainerEvent, viewOf } from './docker-view.ts';
-import type { EngineFacts, ExecOutcome, ImageFacts, RegistryLogin, StoredImage } from './engine.ts';
+import { type ContainerEvent, placeOf, viewOf } from './docker-view.ts';
+import type {
+  EngineFacts,
+  ExecOutcome,
+  ImageFacts,
+  LayerPlace,
+  RegistryLogin,
+  StoredImage,
+} from './engine.ts';
 import type { LogOptions, LogSession, Session, SessionOptions } from './streams.ts';
 
 /** The oldest API asked for: that of Engine 20.10. Engines that have dropped it are spoken to in their oldest. */
@@ -142,6 +149,19 @@ export class DockerRuntime {
   /** Bytes the agent's containers have written into their own layers, by id. Takes the engine long. */
   async writtenBytes(signal?: AbortSignal): Promise<Map<string, number>> {
     return this.#call('list', (docker) => writtenBytes(docker, LABELS.podUid), signal);
+  }
+
+  /** Where a container writes; undefined when it is gone. */
+  async layerOf(id: string): Promise<LayerPlace | undefined> {
+    const info = await this.#absentIsFine('inspect', (docker) => docker.getContainer(id).inspect());
+    return info === undefined ? undefined : placeOf(info);
+  }
+
+  /** Bytes a container has written into its own layer; 0 when it is gone. The engine may walk its files. */
+  async layerBytes(id: string, signal?: AbortSignal): Promise<number> {
+    const asked = { size: true, ...abortable(signal) };
+    const info = await this.#absentIsFine('inspect', (docker) => docker.getContainer(id).inspect(asked));
+    return (info as { SizeRw?: number } | undefined)?.SizeRw ?? 0;
   }
 
   async pull(ref: string, auth: RegistryLogin | undefined, signal?: AbortSignal): Promise<void> {

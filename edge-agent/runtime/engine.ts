@@ -27,6 +27,16 @@ export interface StoredImage {
   readonly sizeBytes: number;
 }
 
+/** Where a container writes, as far as the engine tells. */
+export interface LayerPlace {
+  /** Folder that takes what it writes beside its image; absent with storage drivers that have none. */
+  readonly upperDir?: string;
+  /** Its main process while it runs. */
+  readonly pid?: number;
+  /** The newest file of its log; older ones lie beside it. */
+  readonly logPath?: string;
+}
+
 export interface ExecOutcome {
   readonly exitCode: number;
   readonly output: string;

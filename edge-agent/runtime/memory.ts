@@ -5,7 +5,14 @@ import type { ContainerSpec } from '../decide/container-spec.ts';
 import { RuntimeError } from '../decide/runtime-error.ts';
 import type { PodNetwork } from './docker-network.ts';
 import type { ContainerEvent } from './docker-view.ts';
-import type { EngineFacts, ExecOutcome, ImageFacts, RegistryLogin, StoredImage } from './engine.ts';
+import type {
+  EngineFacts,
+  ExecOutcome,
+  ImageFacts,
+  LayerPlace,
+  RegistryLogin,
+  StoredImage,
+} from './engine.ts';
 import { EventFan } from './memory-events.ts';
 import { type Program, readProgram } from './memory-program.ts';
 
@@ -13,6 +20,7 @@ interface MemoryContainer {
   readonly spec: ContainerSpec;
   view: ContainerView;
   log: string;
+  writtenBytes?: number;
   program: Program | undefined;
   timer: Timer | undefined;
 }
@@ -185,7 +193,17 @@ export class MemoryRuntime {
 
   async writtenBytes(): Promise<Map<string, number>> {
     this.#reach();
-    return new Map(this.#all().map((c) => [c.view.id, 0]));
+    return new Map(this.#all().map((c) => [c.view.id, c.writtenBytes ?? 0]));
+  }
+
+  async layerOf(id: string): Promise<LayerPlace | undefined> {
+    this.#reach();
+    return this.#containers.has(id) ? {} : undefined;
+  }
+
+  async layerBytes(id: string): Promise<number> {
+    this.#reach();
+    return this.#containers.get(id)?.writtenBytes ?? 0;
   }
 
   async pull(ref: string, _auth: RegistryLogin | undefined): Promise<void> {
@@ -220,6 +238,11 @@ export class MemoryRuntime {
   crash(id: string, exitCode: number): void {
     const container = this.#need(id);
     if (container.view.state === 'running') this.#exit(container, exitCode);
+  }
+
+  /** The container has written this many bytes beside its image. */
+  wrote(id: string, bytes: number): void {
+    this.#need(id).writtenBytes = bytes;
   }
 
   /** The engine goes away; with `containersDie` everything it ran ends, as in a restart of dockerd or a power cut. */

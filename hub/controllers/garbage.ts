@@ -4,8 +4,7 @@ import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KindName } from '../../protocol/kinds/kind-map.ts';
 import type { KubeObject, OwnerReference } from '../../protocol/kinds/meta.ts';
 import type { Change } from '../cluster.ts';
-import { judgeDependent, nextOwnerStep, orphanedPods, surplusTerminated } from '../decide/garbage.ts';
-import { isTerminal } from '../decide/pod-facts.ts';
+import { judgeDependent, nextOwnerStep } from '../decide/garbage.ts';
 import { type Loop, type LoopDeps, loopQueue, splitKey, tolerant } from '../loop.ts';
 
 /** A record, so that the compiler names the kind that is missing here. */
@@ -50,51 +49,37 @@ const KINDS: Readonly<Record<KindName, true>> = {
 };
 const KIND_NAMES = Object.keys(KINDS) as KindName[];
 
-/** How the garbage controller can be tuned. */
-export interface GarbageOptions {
-  /** Ended pods kept in all; the oldest beyond go. */
-  readonly keepTerminatedPods: number;
-  /** How long a node must be away before its pods go: a node that was deleted by mistake can come back. */
-  readonly nodeQuarantineMs: number;
-  /** Kinds of definitions, whose objects own and are owned like all others. */
-  readonly customKinds: () => readonly KindSpec[];
-}
-
-const DEFAULTS: GarbageOptions = { keepTerminatedPods: 500, nodeQuarantineMs: 20_000, customKinds: () => [] };
 const WRITES_IN_FLIGHT = 64;
 
 /**
- * Removes what belongs to nobody: dependents of gone owners, pods of deleted nodes, ended pods beyond a number; and carries out
- * foreground and orphan deletion. Keeps an index from owner to dependents, fed by the view's changes alone.
+ * Removes what belongs to nobody, dependents of gone owners, and carries out foreground and orphan deletion. Keeps an index from owner
+ * to dependents, fed by the view's changes alone. Pods that nobody needs are the pod garbage controller's.
  */
 export class GarbageController implements Loop {
   readonly #deps: LoopDeps;
-  readonly #options: GarbageOptions;
+  /** Kinds of definitions, whose objects own and are owned like all others. */
+  readonly #customKinds: () => readonly KindSpec[];
   readonly #queue: KeyedQueue;
   /** Owner uid → queue keys of what names it. */
   readonly #dependents = new Map<string, Set<string>>();
-  /** Monotonic ms since when a node is missed. */
-  readonly #missingSinceMs = new Map<string, number>();
   #unsubscribe: (() => void) | undefined;
 
-  constructor(deps: LoopDeps, options: Partial<GarbageOptions> = {}) {
+  constructor(deps: LoopDeps, customKinds: () => readonly KindSpec[] = () => []) {
     this.#deps = { ...deps, log: deps.log.with({ room: 'controllers', loop: 'garbage' }) };
-    this.#options = { ...DEFAULTS, ...options };
+    this.#customKinds = customKinds;
     this.#queue = loopQueue((key) => this.#work(key), this.#deps, 32);
   }
 
   start(signal: AbortSignal): void {
     const { view } = this.#deps;
     this.#unsubscribe = view.subscribe((change) => this.#onChange(change));
-    const custom = this.#options.customKinds().map((spec) => idOf(spec) as KindName);
+    const custom = this.#customKinds().map((spec) => idOf(spec) as KindName);
     for (const kind of [...KIND_NAMES, ...custom]) {
       for (const object of view.list(kind)) {
         this.#index(kind, object);
         this.#queue.add(queueKey(kind, object));
       }
     }
-    this.#queue.add('terminated:');
-    for (const pod of view.list('Pod')) this.#checkNode(pod.spec.nodeName);
     signal.addEventListener('abort', () => void this.stop(), { once: true });
   }
 
@@ -120,34 +105,18 @@ export class GarbageController implements Loop {
       );
       for (const owner of left) this.#addOwner(owner, object);
     }
-    if (kind === 'Node' && type === 'deleted') this.#checkNode(object.metadata.name);
-    if (kind === 'Pod' && type !== 'deleted') this.#onPod(object as KubeObject & { kind: 'Pod' });
-  }
-
-  #onPod(object: KubeObject): void {
-    const pod = this.#deps.view.byUid('Pod', object.metadata.uid);
-    if (pod === undefined) return;
-    if (isTerminal(pod)) this.#queue.add('terminated:');
-    this.#checkNode(pod.spec.nodeName);
-  }
-
-  #checkNode(nodeName: string | undefined): void {
-    if (nodeName === undefined || this.#deps.view.get('Node', '', nodeName) !== undefined) return;
-    if (this.#missingSinceMs.has(nodeName)) return;
-    this.#missingSinceMs.set(nodeName, this.#deps.clock.monotonicMs());
-    this.#queue.addAfter(`node:${nodeName}`, this.#options.nodeQuarantineMs);
   }
 
   /** True for kinds the store has; custom ones have no type in the tree, but the typed view reads them too. */
   #isKind(kind: string): kind is KindName {
-    return Object.hasOwn(KINDS, kind) || this.#options.customKinds().some((spec) => idOf(spec) === kind);
+    return Object.hasOwn(KINDS, kind) || this.#customKinds().some((spec) => idOf(spec) === kind);
   }
 
   /** What the store calls the kind of an object or reference; undefined for kinds it does not have. */
   #kindOf({ apiVersion, kind }: { apiVersion: string; kind: string }): KindName | undefined {
     const group = apiVersion.includes('/') ? (apiVersion.split('/')[0] ?? '') : '';
     const custom = `${kind}.${group}`;
-    if (this.#options.customKinds().some((spec) => idOf(spec) === custom)) return custom as KindName;
+    if (this.#customKinds().some((spec) => idOf(spec) === custom)) return custom as KindName;
     return Object.hasOwn(KINDS, kind) ? (kind as KindName) : undefined;
   }
 
@@ -180,8 +149,6 @@ export class GarbageController implements Loop {
     const colon = key.indexOf(':');
     const kind = key.slice(0, colon);
     const rest = key.slice(colon + 1);
-    if (kind === 'terminated') return this.#removeTerminated();
-    if (kind === 'node') return this.#removeOrphaned(rest);
     if (!this.#isKind(kind)) return;
     const { namespace, name } = splitKey(rest);
     const object: KubeObject | undefined = this.#deps.view.get(kind, namespace, name);
@@ -271,36 +238,6 @@ export class GarbageController implements Loop {
       else delete draft.metadata.ownerReferences;
       return true;
     });
-  }
-
-  async #removeTerminated(): Promise<void> {
-    const { view, client } = this.#deps;
-    const surplus = surplusTerminated(view.list('Pod'), this.#options.keepTerminatedPods);
-    await inParallel(surplus, WRITES_IN_FLIGHT, ({ metadata: m }) =>
-      tolerant(client.delete('Pod', m.namespace ?? '', m.name, { uid: m.uid })),
-    );
-  }
-
-  async #removeOrphaned(nodeName: string): Promise<void> {
-    const { view, client, clock, log } = this.#deps;
-    const exists = view.get('Node', '', nodeName) !== undefined;
-    const sinceMs = this.#missingSinceMs.get(nodeName);
-    if (exists || sinceMs === undefined) {
-      this.#missingSinceMs.delete(nodeName);
-      return;
-    }
-    const leftMs = sinceMs + this.#options.nodeQuarantineMs - clock.monotonicMs();
-    if (leftMs > 0) return this.#queue.addAfter(`node:${nodeName}`, leftMs);
-    const orphans = orphanedPods(
-      view.podsOnNode(nodeName),
-      (name) => view.get('Node', '', name) !== undefined,
-    );
-    if (orphans.length > 0)
-      log.info('pods of a deleted node removed', { node: nodeName, pods: orphans.length });
-    await inParallel(orphans, WRITES_IN_FLIGHT, ({ metadata: m }) =>
-      tolerant(client.delete('Pod', m.namespace ?? '', m.name, { uid: m.uid, gracePeriodSeconds: 0 })),
-    );
-    this.#missingSinceMs.delete(nodeName);
   }
 }
 

@@ -1,15 +1,16 @@
 import { inParallel } from '../../kit/parallel.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
-import type { ReplicaSet } from '../../protocol/kinds/workloads.ts';
+import type { ReplicaOwner } from '../../protocol/kinds/workloads.ts';
 import { selectorMatches } from '../../protocol/selector.ts';
 import type { Change } from '../cluster.ts';
 import { controllerUid } from '../decide/pod-facts.ts';
 import { type ReplicaFailure, rollUpReplicaSet } from '../decide/replica-set-status.ts';
 import { planReplicas } from '../decide/replicas.ts';
-import { keyOf, type Loop, type LoopDeps, momentOf, splitKey, tolerant } from '../loop.ts';
+import { keyOf, type Loop, type LoopDeps, momentOf, splitKey } from '../loop.ts';
 import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
 import { orphansIn } from './ownership.ts';
 import { errorText, PodControl, podFromTemplate } from './pod-control.ts';
+import { type ReplicaSource, replicaSets } from './replica-sources.ts';
 import { slowStart } from './slow-start.ts';
 
 /** Writes in flight per ReplicaSet: they share one flush of the store, so more at once costs no more. */
@@ -20,20 +21,22 @@ const FIRST_BATCH = 16;
 const BURST = 500;
 
 /**
- * Keeps every ReplicaSet at its number of pods and its status true. Level-triggered, one pass per ReplicaSet at a time; needs no
- * expectations, because the view shows every write once its promise has settled.
+ * Keeps every ReplicaSet at its number of pods and its status true, or whatever else the source shows as one. Level-triggered, one pass
+ * per ReplicaSet at a time; needs no expectations, because the view shows every write once its promise has settled.
  */
 export class ReplicaSetController implements Loop {
   readonly #deps: LoopDeps;
+  readonly #sets: ReplicaSource;
   readonly #pods: PodControl;
   readonly #loop: ObjectLoop;
 
-  constructor(deps: LoopDeps) {
-    this.#deps = controllerDeps(deps, 'replica-set');
+  constructor(deps: LoopDeps, sets: ReplicaSource = replicaSets(deps)) {
+    this.#sets = sets;
+    this.#deps = controllerDeps(deps, sets.name);
     this.#pods = new PodControl(deps);
     this.#loop = new ObjectLoop(deps, {
-      name: 'replica-set',
-      kind: 'ReplicaSet',
+      name: sets.name,
+      kind: sets.kind,
       reconcile: (key) => this.#reconcile(key),
       spacingMs: (key) => this.#spacingMs(key),
       onChange: (change) => this.#onChange(change),
@@ -52,7 +55,7 @@ export class ReplicaSetController implements Loop {
     if (kind !== 'Pod') return;
     for (const pod of previous === undefined ? [object] : [object, previous]) {
       const uid = controllerUid(pod as Pod);
-      const rs = uid === undefined ? undefined : this.#deps.view.byUid('ReplicaSet', uid);
+      const rs = uid === undefined ? undefined : this.#sets.byUid(uid);
       if (rs !== undefined) this.#loop.add(keyOf(rs));
       // A pod without owner may be one to adopt.
       if (uid === undefined) this.#addMatching(pod as Pod);
@@ -60,19 +63,19 @@ export class ReplicaSetController implements Loop {
   }
 
   #addMatching(pod: Pod): void {
-    for (const rs of this.#deps.view.list('ReplicaSet', pod.metadata.namespace))
+    for (const rs of this.#sets.list(pod.metadata.namespace))
       if (selectorMatches(rs.spec.selector, pod.metadata.labels)) this.#loop.add(keyOf(rs));
   }
 
   #spacingMs(key: string): number {
     const { namespace, name } = splitKey(key);
-    return spacingForPods(this.#deps.view.get('ReplicaSet', namespace, name)?.status?.replicas ?? 0);
+    return spacingForPods(this.#sets.get(namespace, name)?.status?.replicas ?? 0);
   }
 
   async #reconcile(key: string): Promise<void> {
     const { view, clock } = this.#deps;
     const { namespace, name } = splitKey(key);
-    const rs = view.get('ReplicaSet', namespace, name);
+    const rs = this.#sets.get(namespace, name);
     if (rs === undefined) return;
     const orphans = orphansIn(view, 'Pod', namespace);
     const owned = view.ownedBy('Pod', rs.metadata.uid);
@@ -97,7 +100,7 @@ export class ReplicaSetController implements Loop {
   }
 
   /** Carefully after a failure: one try first, then more. */
-  #create(rs: ReplicaSet, count: number): Promise<void> {
+  #create(rs: ReplicaOwner, count: number): Promise<void> {
     const failed = rs.status?.conditions?.some((c) => c.type === 'ReplicaFailure') === true;
     const pod = podFromTemplate(rs, rs.spec.template);
     const pace = { first: failed ? 1 : FIRST_BATCH, most: WRITES_IN_FLIGHT };
@@ -110,12 +113,12 @@ export class ReplicaSetController implements Loop {
    * True while nobody has changed what is asked for. A rollout counts on a smaller number being kept to from the moment it is
    * written; the change has called for another pass.
    */
-  #isSame({ metadata: { uid, generation } }: ReplicaSet): boolean {
-    return this.#deps.view.byUid('ReplicaSet', uid)?.metadata.generation === generation;
+  #isSame({ metadata: { uid, generation } }: ReplicaOwner): boolean {
+    return this.#sets.byUid(uid)?.metadata.generation === generation;
   }
 
   /** Pods of all ReplicaSets with the same owner. */
-  #related(rs: ReplicaSet, owned: readonly Pod[]): readonly Pod[] {
+  #related(rs: ReplicaOwner, owned: readonly Pod[]): readonly Pod[] {
     const { view } = this.#deps;
     const owner = controllerUid(rs);
     if (owner === undefined) return owned;
@@ -124,13 +127,13 @@ export class ReplicaSetController implements Loop {
     return siblings.flatMap((sibling) => view.ownedBy('Pod', sibling.metadata.uid));
   }
 
-  async #writeStatus(seen: ReplicaSet, failure: ReplicaFailure | undefined): Promise<void> {
-    const { view, client, clock } = this.#deps;
-    const rs = view.byUid('ReplicaSet', seen.metadata.uid);
+  async #writeStatus(seen: ReplicaOwner, failure: ReplicaFailure | undefined): Promise<void> {
+    const { view, clock } = this.#deps;
+    const rs = this.#sets.byUid(seen.metadata.uid);
     if (rs === undefined || !this.#isSame(seen)) return;
     const owned = view.ownedBy('Pod', rs.metadata.uid);
     const rollup = rollUpReplicaSet(rs, owned, failure, momentOf(clock));
     if (rollup.lookAgainMs !== undefined) this.#loop.queue.addAfter(keyOf(rs), rollup.lookAgainMs);
-    if (rollup.changed) await tolerant(client.updateStatus('ReplicaSet', { ...rs, status: rollup.status }));
+    if (rollup.changed) await this.#sets.writeStatus(rs.metadata.uid, rollup.status);
   }
 }

@@ -91,3 +91,25 @@ export function surplusTerminated(pods: readonly Pod[], keep: number): Pod[] {
     .sort((a, b) => Date.parse(a.metadata.creationTimestamp) - Date.parse(b.metadata.creationTimestamp))
     .slice(0, ended.length - keep);
 }
+
+/**
+ * Failed pods of one owner beyond the `keep` that ended last, oldest first. Their owner has long replaced them; the last ones show
+ * people why. Pure.
+ */
+export function surplusFailed(pods: readonly Pod[], keep: number): Pod[] {
+  const failed = pods.filter(
+    (pod) => pod.status?.phase === 'Failed' && pod.metadata.deletionTimestamp === undefined,
+  );
+  if (failed.length <= keep) return [];
+  return failed
+    .map((pod) => ({ pod, endedMs: endedMs(pod) }))
+    .sort((a, b) => a.endedMs - b.endedMs || (a.pod.metadata.uid < b.pod.metadata.uid ? -1 : 1))
+    .slice(0, failed.length - keep)
+    .map(({ pod }) => pod);
+}
+
+/** When a pod ended, as its device says, but never before the hub knew of it: boards start with clocks of another year. */
+function endedMs({ metadata, status }: Pod): number {
+  const unready = status?.conditions?.find((c) => c.type === 'Ready')?.lastTransitionTime;
+  return Math.max(Date.parse(metadata.creationTimestamp) || 0, Date.parse(unready ?? '') || 0);
+}

@@ -1,6 +1,6 @@
 import type { Condition } from '../../protocol/kinds/meta.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
-import type { ReplicaSet, ReplicaSetStatus } from '../../protocol/kinds/workloads.ts';
+import type { ReplicaOwner, ReplicaSetStatus } from '../../protocol/kinds/workloads.ts';
 import { sameJson } from './content-hash.ts';
 import type { Moment } from './moment.ts';
 import { availableAtMs, isActive, isReady } from './pod-facts.ts';
@@ -23,7 +23,7 @@ export interface ReplicaFailure {
  * which `kubectl describe` shows. Pure; never throws.
  */
 export function rollUpReplicaSet(
-  rs: ReplicaSet,
+  rs: ReplicaOwner,
   owned: readonly Pod[],
   failure: ReplicaFailure | undefined,
   now: Moment,

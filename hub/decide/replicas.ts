@@ -1,5 +1,5 @@
 import type { Pod } from '../../protocol/kinds/pod.ts';
-import type { ReplicaSet } from '../../protocol/kinds/workloads.ts';
+import type { ReplicaOwner } from '../../protocol/kinds/workloads.ts';
 import { selectorMatches } from '../../protocol/selector.ts';
 import { controllerUid, isActive, isAvailable, isReady, readySinceMs } from './pod-facts.ts';
 
@@ -33,7 +33,7 @@ const DELETION_COST = 'controller.kubernetes.io/pod-deletion-cost';
  * beside it: its replacement comes first. `orphans` are pods of the namespace without controller. Pure; never throws.
  */
 export function planReplicas(
-  rs: ReplicaSet,
+  rs: ReplicaOwner,
   owned: readonly Pod[],
   orphans: readonly Pod[] = [],
   { related = owned, nowMs = Number.POSITIVE_INFINITY }: ReplicaSurroundings = {},

@@ -3,7 +3,7 @@ import { ageColumn, integer, nameColumn } from '../print/cells.ts';
 import { templateColumns } from '../print/workload-columns.ts';
 import { required, unless } from '../validate/field-errors.ts';
 import { nonNegative } from '../validate/numbers.ts';
-import { validateOwnedTemplate } from '../validate/workloads.ts';
+import { validateOwnedTemplate, validateReplicaCounts } from '../validate/workloads.ts';
 import { defineKind } from './define-kind.ts';
 import type { Loose } from './loose.ts';
 import type { ReplicationController } from './workloads.ts';
@@ -43,22 +43,6 @@ export const replicationControllerKind = defineKind<ReplicationController>(
       })),
     ],
     fieldSelectors: { 'status.replicas': (rc) => String(rc.status?.replicas ?? 0) },
-    // Its selector is a plain map, other workloads have a label selector.
-    scale: {
-      read: (object) => {
-        const { spec, status } = object as ReplicationController;
-        const selector = Object.entries(spec.selector ?? {}).map(([key, value]) => `${key}=${value}`);
-        return {
-          replicas: spec.replicas ?? 0,
-          current: status?.replicas ?? 0,
-          selector: selector.toSorted().join(','),
-        };
-      },
-      write: (object, replicas) => {
-        const controller = object as ReplicationController;
-        return { ...controller, spec: { ...controller.spec, replicas } } as ReplicationController;
-      },
-    },
     prepareCreate: (rc) => {
       rc.status = { replicas: 0 };
     },
@@ -78,5 +62,7 @@ export const replicationControllerKind = defineKind<ReplicationController>(
             'ReplicationController',
           )),
     ],
+    validateStatusUpdate: ({ status = {} }) =>
+      validateReplicaCounts(status, ['fullyLabeledReplicas', 'readyReplicas', 'availableReplicas']),
   },
 );

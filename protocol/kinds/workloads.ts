@@ -66,6 +66,9 @@ export interface ReplicaSetStatus {
   conditions?: Condition[];
 }
 
+/** What keeps a number of pods: a ReplicaSet, or what can be read as one. */
+export type ReplicaOwner = KubeObject & Pick<ReplicaSet, 'spec' | 'status'>;
+
 export interface DaemonSet extends KubeObject {
   kind: 'DaemonSet';
   spec: DaemonSetSpec;

@@ -3,7 +3,9 @@ import { DaemonSetController } from '../../hub/controllers/daemon-set.ts';
 import { DeploymentController } from '../../hub/controllers/deployment.ts';
 import { GarbageController } from '../../hub/controllers/garbage.ts';
 import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
+import { PodGarbageController } from '../../hub/controllers/pod-garbage.ts';
 import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
+import { replicationControllers } from '../../hub/controllers/replica-sources.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
@@ -55,9 +57,11 @@ export async function startLiveWorld(): Promise<LiveWorld> {
     }),
     new DeploymentController(deps),
     new ReplicaSetController(deps),
+    new ReplicaSetController(deps, replicationControllers(deps)),
     new DaemonSetController(deps),
     new NodeLifecycleController(deps, liveness),
     new GarbageController(deps),
+    new PodGarbageController(deps),
     new Scheduler(deps, liveSource(telemetry)),
   ];
   const ending = new AbortController();

@@ -80,7 +80,7 @@ export class HubWorld {
     this.#loops = [
       ...controlLoops(
         deps,
-        { custom, volumes, liveness, telemetry, caPem: 'CA' },
+        { custom, volumes, liveness, telemetry, caPem: 'CA', kept: {} },
         { alarm: this.alarm, ...(scheduler === undefined ? {} : { scheduler }) },
       ),
       this.fleet,

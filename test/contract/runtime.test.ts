@@ -261,6 +261,10 @@ function contract(name: string, subject: Subject): void {
         const id = await runtime.create(containerSpec(['sleep', '1000'], { image: ref }));
         assert.is((await runtime.imagesInUse()).has(image.id), true);
         assert.is((await runtime.writtenBytes()).has(id), true);
+        assert.type(await runtime.layerOf(id), 'object');
+        assert.is(await runtime.layerBytes(id), 0);
+        assert.is(await runtime.layerOf('0'.repeat(64)), undefined);
+        assert.is(await runtime.layerBytes('0'.repeat(64)), 0);
         assert.is(await runtime.removeImage(image), false);
         assert.ok(await runtime.image(ref));
         await runtime.remove(id);

@@ -66,6 +66,8 @@ class Machine {
           return true;
         },
         writtenBytes: async () => new Map([['c-b', 50]]),
+        layerOf: async () => undefined,
+        layerBytes: async () => 0,
       },
       pods: {
         get engineReady() {
@@ -73,6 +75,7 @@ class Machine {
         },
         isEvicting: false,
         evictable: () => this.running,
+        limited: () => [],
         evict: async (uid, { graceMs }) => {
           this.evicted.push([uid, graceMs]);
           this.running = this.running.filter((p) => p.pod.metadata.uid !== uid);
@@ -99,7 +102,7 @@ class Machine {
   run(...names: string[]): void {
     this.running = names.map((name) => ({
       pod: desiredPod(name, { containers: [container()] }),
-      containers: [{ id: `c-${name}`, name: 'main', isRunning: true }],
+      containers: [{ id: `c-${name}`, name: 'main', attempt: 0, isRunning: true }],
       volumes: '/nowhere',
     }));
   }

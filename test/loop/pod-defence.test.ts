@@ -143,6 +143,27 @@ spec('pods of a node that defends itself', (it) => {
     await w.close();
   });
 
+  it('are told apart by limits of local storage, and are no victims when they go beyond', async () => {
+    const w = new World();
+    const resources = { limits: { 'ephemeral-storage': '1Mi' } };
+    const limited = desiredPod('limited', { containers: [container({ resources })] });
+    await w.desire(limited, desiredPod('free'));
+    for (const name of ['limited', 'free']) await w.ready(name);
+    const names = (): string[] => w.manager.defence.limited().map((p) => p.pod.metadata.name);
+    assert.equal(names(), ['limited']);
+    await w.manager.defence.evict('uid-limited', { message: 'too much', graceMs: 1_000, isOverLimit: true });
+    assert.equal(names(), []);
+    await w.restart();
+    await until('the end', () => w.status('limited')?.phase === 'Failed', 5_000);
+    const status = w.status('limited');
+    assert.equal([status?.reason, status?.message], ['Evicted', 'too much']);
+    assert.is(
+      status?.conditions?.some((c) => c.type === 'DisruptionTarget'),
+      false,
+    );
+    await w.close();
+  });
+
   it('keep images of pods that have ended or wait, as long as the node holds them', async () => {
     const w = new World();
     await w.desire(desiredPod('a'), desiredPod('b', { containers: [container({ image: 'absent:1' })] }));

@@ -10,7 +10,7 @@ import { containerConfig } from '../../../../edge-agent/decide/container-config.
 import { demux } from '../../../../edge-agent/runtime/demux.ts';
 import { type Operation, toRuntimeError } from '../../../../edge-agent/runtime/docker-errors.ts';
 import { dockerCreate } from '../../../../edge-agent/runtime/docker-spec.ts';
-import { eventOf, viewOf } from '../../../../edge-agent/runtime/docker-view.ts';
+import { eventOf, placeOf, viewOf } from '../../../../edge-agent/runtime/docker-view.ts';
 import { pauseImage, pauseProgram, sandboxArchitecture } from '../../../../edge-agent/runtime/pause-image.ts';
 import type { Container } from '../../../../protocol/kinds/pod.ts';
 import { container, desiredPod } from '../../../build/pod.ts';
@@ -149,6 +149,21 @@ spec('docker views', (it) => {
     const info = { Id: 'c', Image: 'sha256:1', Config: { Labels, Image: 'busybox' }, State };
     const view = viewOf(info as unknown as Parameters<typeof viewOf>[0]);
     assert.is(view?.finishedAtMs, view?.startedAtMs);
+  });
+});
+
+spec('where a container writes', (it) => {
+  const place = (info: object) => placeOf(info as unknown as Parameters<typeof placeOf>[0]);
+  it('is what the engine tells, which is not always everything', () => {
+    const logs = '/var/lib/docker/containers/c/c-json.log';
+    const overlay = { Data: { UpperDir: '/o/diff', MergedDir: '/o/merged' }, Name: 'overlay2' };
+    assert.equal(place({ GraphDriver: overlay, LogPath: logs, State: { Pid: 7 } }), {
+      upperDir: '/o/diff',
+      pid: 7,
+      logPath: logs,
+    });
+    assert.equal(place({ GraphDriver: { Data: null, Name: 'vfs' }, LogPath: '', State: { Pid: 0 } }), {});
+    assert.equal(place({ State: { Pid: 7 } }), { pid: 7 });
   });
 });
 

@@ -3,6 +3,7 @@ import {
   judgeDependent,
   nextOwnerStep,
   orphanedPods,
+  surplusFailed,
   surplusTerminated,
 } from '../../../../hub/decide/garbage.ts';
 import { judgePodReport } from '../../../../hub/decide/pod-report.ts';
@@ -69,6 +70,35 @@ spec('pods nobody needs', (it) => {
       ['old'],
     );
     assert.equal(surplusTerminated(pods, 2), []);
+  });
+});
+
+spec('surplusFailed', (it) => {
+  const failed = (name: string, created: string, ended?: string): ReturnType<typeof pod> => {
+    const object = pod(name, { phase: 'Failed', created });
+    if (ended !== undefined && object.status !== undefined)
+      object.status.conditions = [{ type: 'Ready', status: 'False', lastTransitionTime: ended }];
+    return object;
+  };
+  const names = (keep: number, ...pods: ReturnType<typeof pod>[]): string[] =>
+    surplusFailed(pods, keep).map((p) => p.metadata.name);
+  const first = failed('first', '2026-01-01T00:00:00Z', '2026-01-09T00:00:00Z');
+  const second = failed('second', '2026-01-02T00:00:00Z', '2026-01-03T00:00:00Z');
+  const third = failed('third', '2026-01-04T00:00:00Z');
+
+  it('keeps those that ended last, however long they ran', () => {
+    assert.equal(names(1, first, second, third), ['second', 'third']);
+    assert.equal(names(2, third, second, first), ['second']);
+    assert.equal(names(3, first, second, third), []);
+    assert.equal(names(0, first), ['first']);
+  });
+  it('does not believe a device that ended a pod before it was made', () => {
+    const board = failed('board', '2026-01-05T00:00:00Z', '1970-01-01T00:00:10Z');
+    assert.equal(names(1, board, third), ['third']);
+  });
+  it('counts neither what runs, nor what succeeded, nor what goes already', () => {
+    const going = pod('going', { phase: 'Failed', deleting: true });
+    assert.equal(names(1, pod('runs'), pod('done', { phase: 'Succeeded' }), going, third), []);
   });
 });
 

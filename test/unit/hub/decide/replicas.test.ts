@@ -1,7 +1,9 @@
 import * as assert from 'uvu/assert';
+import { asReplicaOwner } from '../../../../hub/decide/replica-owner.ts';
 import { rollUpReplicaSet } from '../../../../hub/decide/replica-set-status.ts';
 import { planReplicas } from '../../../../hub/decide/replicas.ts';
 import type { Pod } from '../../../../protocol/kinds/pod.ts';
+import type { ReplicationController } from '../../../../protocol/kinds/workloads.ts';
 import { pod, replicaSet } from '../../../build/workloads.ts';
 import { spec } from '../../../spec.ts';
 
@@ -130,5 +132,36 @@ spec('rollUpReplicaSet', (it) => {
     const again = rollUpReplicaSet({ ...rs(1), status }, [], { ...failure, message: 'no room again' }, now);
     assert.is(again.changed, false, 'trying again costs no write');
     assert.is(rollUpReplicaSet({ ...rs(1), status }, [], undefined, now).status.conditions, undefined);
+  });
+});
+
+spec('asReplicaOwner', (it) => {
+  const { metadata, spec: own } = rs(2);
+  const controller = (parts: Partial<ReplicationController['spec']>): ReplicationController => ({
+    apiVersion: 'v1',
+    kind: 'ReplicationController',
+    metadata,
+    spec: { replicas: 2, selector: labels, template: own.template, ...parts },
+  });
+
+  it('plans and counts as for a ReplicaSet, under its own name', () => {
+    const owner = asReplicaOwner(controller({ minReadySeconds: 5 }));
+    if (owner === undefined) throw new Error('not readable');
+    assert.equal(
+      [owner.kind, owner.apiVersion, owner.spec.minReadySeconds],
+      ['ReplicationController', 'v1', 5],
+    );
+    const owned = [mine('a')];
+    assert.equal(planReplicas(owner, owned), planReplicas(rs(2), owned));
+    const plain = asReplicaOwner(controller({})) ?? rs(0);
+    assert.equal(
+      rollUpReplicaSet(plain, owned, undefined, now),
+      rollUpReplicaSet(rs(2), owned, undefined, now),
+    );
+  });
+  it('is nothing without selector or template: it would take every pod', () => {
+    assert.is(asReplicaOwner(controller({ selector: {} })), undefined);
+    const { template: _, ...rest } = controller({}).spec;
+    assert.is(asReplicaOwner({ ...controller({}), spec: rest }), undefined);
   });
 });
