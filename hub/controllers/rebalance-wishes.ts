@@ -100,7 +100,7 @@ export class RebalanceWishes {
         const known = this.#uses.get(uid);
         if (known !== undefined) uses.set(uid, known);
       }
-      const settled = isSettled(each.deployment, each.rs);
+      const settled = isSettled(each.deployment, each.rs) && !pods.some((pod) => this.#isLeaving(pod));
       const movable = pods.filter((pod) => isMovable(pod, clock.nowMs(), this.#times));
       for (const group of byNode(movable)) {
         const used = group.map((pod) => ({ pod, use: this.#mostUsed(pod, uses) }));
@@ -143,6 +143,13 @@ export class RebalanceWishes {
     const key = `${rs.metadata.uid}/${from}`;
     const about = { key, podUid: uid, deployment: keyOf(deployment) };
     return { ...about, scope, maxMovesPerHour, isPreview, from, ...leave };
+  }
+
+  /** One that is being stopped still counts where it is, so that its node looks fuller than it will be; on a silent node nobody knows. */
+  #isLeaving({ metadata, spec }: Pod): boolean {
+    return (
+      metadata.deletionTimestamp !== undefined && this.#ports.live.read(spec.nodeName ?? '') !== undefined
+    );
   }
 
   /**
