@@ -161,7 +161,7 @@ async function open(
   clock: ManualClock,
   seen: { asked: number; refused: number },
 ): Promise<Store> {
-  const admission = createAdmission(ADMIT_DEFAULTS, () => clock.nowMs());
+  const admission = createAdmission(ADMIT_DEFAULTS, '10.43.0.0/16', () => clock.nowMs());
   // The store takes its entries over and freezes them: a restart reads them from the disk anew.
   const entries = new Map(structuredClone([...map.entries]));
   return Store.open({ kinds, map, entries, clock, admission: doubted(admission, clock, seen) });
