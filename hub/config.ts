@@ -21,6 +21,12 @@ export const hubSettings = {
     0,
     86_400,
   ),
+  rebalanceAfterSeconds: setting.whole(
+    'how long a node must be hot before willing pods leave it; all times of rebalancing keep their proportion',
+    300,
+    10,
+    86_400,
+  ),
   auditLog: setting.text('file to note every API request in, one JSON line each; none by default', ''),
   auditLogMaxMib: setting.whole('most the audit log and its predecessor may take, in MiB', 32, 1, 65_536),
   logLevel: setting.choice(

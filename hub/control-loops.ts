@@ -19,6 +19,7 @@ import { ResourceQuotaController } from './controllers/resource-quota.ts';
 import { ScaleTargets } from './controllers/scale-targets.ts';
 import { StatefulSetController } from './controllers/stateful-set.ts';
 import { VolumeBinder } from './controllers/volume-binder.ts';
+import { rebalanceTimes } from './decide/rebalance-times.ts';
 import type { Liveness } from './fleet/liveness.ts';
 import { liveSource, podUse, usageSource } from './live-source.ts';
 import type { Loop, LoopDeps } from './loop.ts';
@@ -31,6 +32,8 @@ export interface SharedParts {
   readonly volumes: PersistentVolumeController;
   readonly liveness: Liveness;
   readonly telemetry: TelemetryView;
+  /** How long load has to last before pods move for it, in ms; five minutes unless told. */
+  readonly rebalanceAfterMs?: number;
   /** What every namespace is given to know the hub by. */
   readonly caPem: string;
 }
@@ -43,7 +46,7 @@ export interface OtherParts {
 
 /** Every controller and the scheduler, in the order they are started. */
 export function controlLoops(deps: LoopDeps, parts: SharedParts, other: OtherParts = {}): Loop[] {
-  const { custom, volumes, liveness, telemetry, caPem } = parts;
+  const { custom, volumes, liveness, telemetry, caPem, rebalanceAfterMs } = parts;
   const live = liveSource(telemetry);
   const scales = new ScaleTargets(
     deps,
@@ -68,7 +71,11 @@ export function controlLoops(deps: LoopDeps, parts: SharedParts, other: OtherPar
     new Autoscaler(deps, scales, usageSource(telemetry)),
     volumes,
     scheduler,
-    new Rebalancer(deps, { live, useOf: podUse(telemetry), preview: scheduler.preview }),
+    new Rebalancer(
+      deps,
+      { live, useOf: podUse(telemetry), preview: scheduler.preview },
+      rebalanceAfterMs === undefined ? undefined : rebalanceTimes(rebalanceAfterMs),
+    ),
   ];
 }
 

@@ -17,12 +17,26 @@ export interface SpecOptions {
 export function spec(name: string, body: (it: It) => void, options: SpecOptions = {}): void {
   const limitMs = options.caseTimeoutMs ?? 30_000;
   const tests = suite(name);
-  if (options.before) tests.before(options.before);
+  if (options.before) tests.before(told(options.before));
   if (options.after) tests.after(options.after);
   body((title, run) => {
     tests(title, (context) => bounded(title, limitMs, async () => void (await run(context))));
   });
   tests.run();
+}
+
+/** uvu drops what a hook before the cases throws. */
+function told(before: () => Promise<void> | void): () => Promise<void> {
+  return async () => {
+    try {
+      await before();
+    } catch (error) {
+      process.stdout.write(
+        `before the first case: ${error instanceof Error ? error.stack : String(error)}\n`,
+      );
+      throw error;
+    }
+  };
 }
 
 async function bounded(title: string, limitMs: number, run: () => Promise<void>): Promise<void> {

@@ -54,6 +54,7 @@ export async function startRealHub(
       clusterCidr: '10.244.0.0/16',
       serviceCidr: SERVICE_CIDR,
       tolerationSeconds: 0,
+      rebalanceAfterSeconds: 300,
       auditLog: audit ? join(dir, 'audit.log') : '',
       auditLogMaxMib: 1,
       schemaDir: join(dir, 'schema'),

@@ -17,6 +17,7 @@ import type { SchedulerPorts } from '../../hub/scheduler/scheduler.ts';
 import { Store } from '../../hub/store/store.ts';
 import { TelemetryView } from '../../hub/telemetry/telemetry-view.ts';
 import { DurableMap } from '../../kit/durable-map.ts';
+import type { FileSystem } from '../../kit/file-system.ts';
 import { createLogger, silentLogger } from '../../kit/logger.ts';
 import { kinds } from '../../protocol/kinds/index.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
@@ -87,11 +88,20 @@ export class HubWorld {
   }
 
   static async start(
-    options: { directory?: string; clock?: ManualClock; link?: MemoryLink; scheduler?: SchedulerPorts } = {},
+    options: {
+      directory?: string;
+      disk?: FileSystem;
+      clock?: ManualClock;
+      link?: MemoryLink;
+      scheduler?: SchedulerPorts;
+    } = {},
   ): Promise<HubWorld> {
     const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'hub-world-'));
     const clock = options.clock ?? new ManualClock();
-    const { map, entries } = await DurableMap.open(directory, { shards: 4 });
+    const { map, entries } = await DurableMap.open(directory, {
+      shards: 4,
+      ...(options.disk === undefined ? {} : { fs: options.disk }),
+    });
     const store = await Store.open({
       kinds,
       map,
