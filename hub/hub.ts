@@ -42,7 +42,9 @@ export interface HubOptions {
   /** Empty for the embedded broker. */
   readonly broker: string;
   readonly clusterCidr: string;
+  readonly serviceCidr: string;
   readonly tolerationSeconds: number;
+  readonly rebalanceAfterSeconds: number;
   /** File that requests are noted in; empty for none. */
   readonly auditLog: string;
   readonly auditLogMaxMib: number;
@@ -116,8 +118,9 @@ export class Hub {
     const custom = new CustomResources(deps, store, kinds);
     const servedKinds = allKinds(() => custom.served());
     const caPem = authority.caPem;
+    const rebalanceAfterMs = this.#o.rebalanceAfterSeconds * 1000;
     this.#run([
-      ...controlLoops(deps, { custom, volumes, liveness, telemetry, caPem }),
+      ...controlLoops(deps, { custom, volumes, liveness, telemetry, rebalanceAfterMs, caPem }),
       ...people.loops(deps),
       fleet,
     ]);

@@ -1,16 +1,17 @@
 /**
  * Runs test files, a few at a time, and ends in the line `N passed, N failed, N skipped`. Files of layers without shells share
- * processes, all others have one each. What hangs is killed with its whole process group; a file that ran no test counts as failed,
- * because uvu exits 0 for a suite that was never run.
+ * processes, all others have one each. What hangs is killed with its whole process group; a file that ran no test or leaves
+ * something open counts as failed, because uvu exits 0 for a suite that was never run.
  *
  *   node --import tsx test/run.ts [--jobs N] [--grep TEXT] LAYER|FILE...
  */
-import { spawn } from 'node:child_process';
 import { readdirSync, statSync } from 'node:fs';
 import { cpus } from 'node:os';
-import { join, relative } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { Bundle } from './runner/bundle.ts';
+import { type FileRun, WorkerProcess } from './runner/worker-process.ts';
 
 /** Longest a file of a layer may take, in ms; e2e files drive real engines on a shared machine. */
 const LAYER_LIMIT_MS: Record<string, number> = {
@@ -20,8 +21,11 @@ const LAYER_LIMIT_MS: Record<string, number> = {
   loop: 120_000,
 };
 const SLOW_LIMIT_MS = 900_000;
-/** Files in one process: these layers leave nothing behind, and starting Node and tsx takes longer than most of their files. */
-const FILES_AT_ONCE: Record<string, number> = { unit: 20, property: 4, loop: 4 };
+const ENDING_LIMIT_MS = 60_000;
+/** The fast layers in the order they are begun: what waits first, the many small ones last. */
+const FAST = ['contract', 'loop', 'property', 'unit'];
+/** The layers whose files share processes. */
+const SHARING = ['loop', 'property', 'unit'];
 
 interface Result {
   readonly name: string;
@@ -33,6 +37,7 @@ interface Result {
 }
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+const workerSource = join(root, 'test/runner/worker.ts');
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: { jobs: { type: 'string' }, grep: { type: 'string' } },
@@ -49,95 +54,100 @@ function testFiles(path: string): string[] {
     .sort();
 }
 
-/** uvu prints the totals of all suites of a process at once. */
-function totals(output: string): { total: number; passed: number; skipped: number } {
-  const sum = (label: string): number =>
-    [...output.matchAll(new RegExp(`^\\s*${label}:\\s+(\\d+)`, 'gm'))].reduce((n, m) => n + Number(m[1]), 0);
-  return { total: sum('Total'), passed: sum('Passed'), skipped: sum('Skipped') };
-}
-
 const layerOf = (file: string): string => relative(join(root, 'test'), file).split('/')[0] ?? '';
 
-/** Files that go into one process; the layers are kept apart. */
-function batches(files: readonly string[]): string[][] {
-  const all: string[][] = [];
-  for (const layer of new Set(files.map(layerOf))) {
-    const own = files.filter((file) => layerOf(file) === layer);
-    const count = Math.ceil(own.length / (FILES_AT_ONCE[layer] ?? 1));
-    // Dealt out in turn: neighbours are alike, and so are their costs.
-    for (let i = 0; i < count; i++) all.push(own.filter((_, n) => n % count === i));
+const isSharing = (file: string): boolean => SHARING.includes(layerOf(file));
+
+/** uvu prints the totals of all suites of a file at once. */
+function totals(output: string): { total: number; passed: number; skipped: number } {
+  const of = (label: string): number =>
+    Number(new RegExp(`^\\s*${label}:\\s+(\\d+)`, 'm').exec(output)?.[1] ?? 0);
+  return { total: of('Total'), passed: of('Passed'), skipped: of('Skipped') };
+}
+
+/** Why a file counts as failed although none of its cases did. */
+function complaint({ end }: FileRun, total: number, limitMs: number): string | undefined {
+  if (end === 'hung') return `killed: it did not end within ${limitMs} ms`;
+  if ('exitCode' in end) return `its process ended with ${end.exitCode}`;
+  if (end.leftOpen.length > 0) return `left open: ${end.leftOpen.join(', ')}`;
+  return total === 0 || end.suites === 0 ? 'the file ran no test' : undefined;
+}
+
+class Runner {
+  readonly results: Result[] = [];
+  readonly #waiting: string[];
+  readonly #bundle: Bundle;
+  readonly #workers = new Set<WorkerProcess>();
+
+  constructor(files: readonly string[], bundle: Bundle) {
+    const rank = (file: string): number => FAST.indexOf(layerOf(file));
+    this.#waiting = files.toSorted((a, b) => rank(a) - rank(b));
+    this.#bundle = bundle;
   }
-  return all;
-}
 
-/** The file, or how many of which layer; a failure's output has the names of the files as headings. */
-function nameOf(files: readonly string[]): string {
-  const [first = ''] = files;
-  return files.length === 1
-    ? relative(root, first)
-    : `test/${layerOf(first)}, ${files.length} files together`;
-}
-
-function runBatch(files: readonly string[]): Promise<Result> {
-  const layerLimitMs = LAYER_LIMIT_MS[layerOf(files[0] ?? '')] ?? SLOW_LIMIT_MS;
-  const limitMs = files.length > 1 ? 2 * layerLimitMs : layerLimitMs;
-  const startedAtMs = Date.now();
-  const script = files.length === 1 ? files : [join(root, 'test/batch.ts'), ...files];
-  return new Promise((resolve) => {
-    const child = spawn(process.execPath, ['--import', 'tsx', ...script], {
-      cwd: root,
-      detached: true,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, FORCE_COLOR: '0' },
-    });
-    let output = '';
-    let hung = false;
-    const take = (chunk: Buffer): void => {
-      output += chunk.toString();
-    };
-    child.stdout.on('data', take);
-    child.stderr.on('data', take);
-    const timer = setTimeout(() => {
-      hung = true;
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
-    }, limitMs);
-    child.on('close', (code) => {
-      clearTimeout(timer);
-      if (hung) output += `\nkilled: it did not end within ${limitMs} ms\n`;
-      const t = totals(output);
-      let failed = t.total - t.passed - t.skipped;
-      if (failed === 0 && (code !== 0 || t.total === 0)) failed = 1;
-      if (t.total === 0 && code === 0) output += '\nthe file ran no test\n';
-      resolve({
-        name: nameOf(files),
-        passed: t.passed,
-        failed,
-        skipped: t.skipped,
-        wallMs: Date.now() - startedAtMs,
-        output,
-      });
-    });
-  });
-}
-
-async function main(): Promise<void> {
-  const layers = positionals.length > 0 ? positionals : ['unit', 'property', 'contract', 'loop'];
-  const files = layers
-    .flatMap((layer) => testFiles(layer.includes('/') ? layer : join(root, 'test', layer)))
-    .filter((file) => values.grep === undefined || file.includes(values.grep));
-  const waiting = batches([...new Set(files)]);
-  const results: Result[] = [];
-  const worker = async (): Promise<void> => {
-    for (let batch = waiting.shift(); batch !== undefined; batch = waiting.shift()) {
-      const result = await runBatch(batch);
-      results.push(result);
-      const mark = result.failed > 0 ? 'FAIL' : 'ok  ';
-      process.stdout.write(`${mark} ${result.name}  ${result.passed} passed, ${result.wallMs} ms\n`);
-      if (result.failed > 0) process.stdout.write(`${result.output}\n`);
+  /** Takes files until none is left. */
+  async work(): Promise<void> {
+    for (let file = this.#waiting.shift(); file !== undefined; file = this.#waiting.shift()) {
+      const worker = new WorkerProcess(this.#bundle.fileOf(workerSource), root);
+      this.#workers.add(worker);
+      await this.#workWith(worker, file);
+      this.#workers.delete(worker);
     }
-  };
-  // One more than processors: many files wait for disks, sockets and engines.
-  await Promise.all(Array.from({ length: Number(values.jobs ?? cpus().length + 1) }, worker));
+  }
+
+  /** The runner itself ends. */
+  kill(): void {
+    for (const worker of this.#workers) worker.kill();
+  }
+
+  /** Runs this file and, where it is of the layers that share, others of them, until the worker breaks or no file is left. */
+  async #workWith(worker: WorkerProcess, first: string): Promise<void> {
+    const done: string[] = [];
+    for (let file: string | undefined = first; file !== undefined; ) {
+      done.push(relative(root, file));
+      const isWhole = await this.#runFile(worker, file);
+      if (!isWhole) return;
+      const next = this.#waiting[0];
+      file = isSharing(file) && next !== undefined && isSharing(next) ? this.#waiting.shift() : undefined;
+    }
+    if (await worker.stop(ENDING_LIMIT_MS)) return;
+    const output = `after ${done.join(', ')}`;
+    this.#note({
+      name: 'a process that did not end well',
+      passed: 0,
+      failed: 1,
+      skipped: 0,
+      wallMs: 0,
+      output,
+    });
+  }
+
+  /** Whether the worker can go on. */
+  async #runFile(worker: WorkerProcess, file: string): Promise<boolean> {
+    const limitMs = LAYER_LIMIT_MS[layerOf(file)] ?? SLOW_LIMIT_MS;
+    const startedAtMs = Date.now();
+    const run = await worker.run(this.#bundle.fileOf(file), limitMs);
+    const wallMs = Date.now() - startedAtMs;
+    const t = totals(run.output);
+    const why = complaint(run, t.total, limitMs);
+    const failedCases = t.total - t.passed - t.skipped;
+    const failed = failedCases > 0 || why === undefined ? failedCases : 1;
+    const output = this.#bundle.traced(run.output) + (why === undefined ? '' : `\n${why}\n`);
+    this.#note({ name: relative(root, file), passed: t.passed, failed, skipped: t.skipped, wallMs, output });
+    const isWhole = typeof run.end === 'object' && 'leftOpen' in run.end && run.end.leftOpen.length === 0;
+    if (!isWhole) worker.kill();
+    return isWhole;
+  }
+
+  #note(result: Result): void {
+    this.results.push(result);
+    const mark = result.failed > 0 ? 'FAIL' : 'ok  ';
+    process.stdout.write(`${mark} ${result.name}  ${result.passed} passed, ${result.wallMs} ms\n`);
+    if (result.failed > 0) process.stdout.write(`${result.output}\n`);
+  }
+}
+
+function report(results: readonly Result[]): void {
   const sum = (pick: (r: Result) => number): number => results.reduce((n, r) => n + pick(r), 0);
   const failed = sum((r) => r.failed);
   for (const r of results.filter((result) => result.failed > 0)) process.stdout.write(`FAIL ${r.name}\n`);
@@ -145,6 +155,28 @@ async function main(): Promise<void> {
     `${sum((r) => r.passed)} passed, ${failed} failed, ${sum((r) => r.skipped)} skipped\n`,
   );
   process.exitCode = failed > 0 || results.length === 0 ? 1 : 0;
+}
+
+async function main(): Promise<void> {
+  const layers = positionals.length > 0 ? positionals : FAST;
+  const files = layers
+    .flatMap((layer) => testFiles(layer.includes('/') ? resolve(layer) : join(root, 'test', layer)))
+    .filter((file) => values.grep === undefined || file.includes(values.grep));
+  const bundle = await Bundle.of([workerSource, ...new Set(files)]);
+  const runner = new Runner([...new Set(files)], bundle);
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.once(signal, () => {
+      runner.kill();
+      bundle.remove();
+      process.exit(1);
+    });
+  try {
+    // One more than processors: many files wait for disks, sockets and engines.
+    await Promise.all(Array.from({ length: Number(values.jobs ?? cpus().length + 1) }, () => runner.work()));
+  } finally {
+    bundle.remove();
+  }
+  report(runner.results);
 }
 
 await main();

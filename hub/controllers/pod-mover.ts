@@ -223,8 +223,10 @@ export class PodMover implements Loop {
     const nodes = [pod.spec.nodeName ?? '', replacement.spec.nodeName ?? ''];
     log.info('pod moved', { pod: key, from: nodes[0], to: nodes[1] });
     const text = `Moved from ${nodes[0]} to ${nodes[1]}: ${replacement.metadata.name} in place of ${pod.metadata.name}`;
+    const about = deployment === undefined ? [replacement] : [replacement, deployment];
+    for (const one of about)
+      events.record({ involved: referenceTo(one), type: 'Normal', reason: 'Rebalanced', message: text });
     if (deployment === undefined) return;
-    events.record({ involved: referenceTo(deployment), type: 'Normal', reason: 'Rebalanced', message: text });
     this.#onEnd({ deployment: keyOf(deployment), nodes, isFailure: false });
   }
 

@@ -12,6 +12,8 @@ export class RebalanceLog {
   readonly #begun = new Map<string, number[]>();
   readonly #failedAtMs = new Map<string, number>();
   readonly #movedAtMs = new Map<string, number>();
+  /** When people were told of a wish, by its key. */
+  readonly #toldAtMs = new Map<string, number>();
 
   constructor(clock: Pick<Clock, 'monotonicMs'>) {
     this.#clock = clock;
@@ -41,6 +43,13 @@ export class RebalanceLog {
     return times.length;
   }
 
+  /** True once an hour for each wish: as often as people are told of it. */
+  isToTell(key: string): boolean {
+    if (this.#toldAtMs.has(key)) return false;
+    this.#toldAtMs.set(key, this.#clock.monotonicMs());
+    return true;
+  }
+
   restsUntilMs(deployment: string): number {
     return (this.#failedAtMs.get(deployment) ?? Number.NEGATIVE_INFINITY) + REST_MS;
   }
@@ -53,6 +62,7 @@ export class RebalanceLog {
   sweep(): void {
     const nowMs = this.#clock.monotonicMs();
     for (const [key, atMs] of this.#failedAtMs) if (nowMs - atMs > REST_MS) this.#failedAtMs.delete(key);
+    for (const [key, atMs] of this.#toldAtMs) if (nowMs - atMs > HOUR_MS) this.#toldAtMs.delete(key);
     for (const [key, atMs] of this.#movedAtMs) if (nowMs - atMs > HOUR_MS) this.#movedAtMs.delete(key);
   }
 }

@@ -15,6 +15,7 @@ import {
 } from '../decide/rebalance-load.ts';
 import type { Wish } from '../decide/rebalance-round.ts';
 import { isMovable, isSettled, type RebalanceTerms } from '../decide/rebalance-terms.ts';
+import type { RebalanceTimes } from '../decide/rebalance-times.ts';
 import { keyOf, type LoopDeps } from '../loop.ts';
 import type { PlacementPreview, ReadUse } from './pod-mover.ts';
 
@@ -30,7 +31,7 @@ export interface RebalancePorts {
   readonly preview: PlacementPreview;
 }
 
-/** A Deployment whose pods may be moved. */
+/** A Deployment whose pods may be moved, or who wants to know which would be. */
 export interface Willing {
   readonly deployment: Deployment;
   readonly rs: ReplicaSet;
@@ -53,19 +54,22 @@ const PODS_PER_GROUP = 4;
 export class RebalanceWishes {
   readonly #deps: Pick<LoopDeps, 'view' | 'clock'>;
   readonly #ports: RebalancePorts;
+  readonly #times: RebalanceTimes;
   readonly #loads = new Map<string, LoadHistory>();
   #uses = new Map<string, UseHistory>();
 
-  constructor(deps: Pick<LoopDeps, 'view' | 'clock'>, ports: RebalancePorts) {
+  constructor(deps: Pick<LoopDeps, 'view' | 'clock'>, ports: RebalancePorts, times: RebalanceTimes) {
     this.#deps = deps;
     this.#ports = ports;
+    this.#times = times;
   }
 
   /** Takes over what telemetry says; silence ends a history, because nobody knows what happened meanwhile. */
   read(node: string): void {
     const live = this.#ports.live.read(node);
+    const nowMs = this.#deps.clock.monotonicMs();
     if (live === undefined) this.#loads.delete(node);
-    else this.#loads.set(node, withReading(this.#loads.get(node), live, this.#deps.clock.monotonicMs()));
+    else this.#loads.set(node, withReading(this.#loads.get(node), live, nowMs, this.#times));
   }
 
   /** The same for all nodes; those that are gone are forgotten. */
@@ -97,7 +101,7 @@ export class RebalanceWishes {
         if (known !== undefined) uses.set(uid, known);
       }
       const settled = isSettled(each.deployment, each.rs);
-      const movable = pods.filter((pod) => isMovable(pod, clock.nowMs()));
+      const movable = pods.filter((pod) => isMovable(pod, clock.nowMs(), this.#times));
       for (const group of byNode(movable)) {
         const used = group.map((pod) => ({ pod, use: this.#mostUsed(pod, uses) }));
         if (!settled) continue;
@@ -125,19 +129,20 @@ export class RebalanceWishes {
     const nowMs = this.#deps.clock.monotonicMs();
     const rangeAt = (node: string): LoadRange | undefined => {
       const history = this.#loads.get(node);
-      return history === undefined ? undefined : rangeOf(history, nowMs);
+      return history === undefined ? undefined : rangeOf(history, nowMs, this.#times);
     };
     const verdict = this.#ports.preview.elsewhere(used, (outlook) =>
-      judgeMove(outlook, { from: rangeAt(outlook.from.name), to: rangeAt(outlook.to.name) }),
+      judgeMove(outlook, { from: rangeAt(outlook.from.name), to: rangeAt(outlook.to.name) }, this.#times),
     );
     if (verdict === undefined || verdict.do === 'stay') return undefined;
     if (verdict.do === 'wait') return 'wait';
     const { do: _leave, ...leave } = verdict;
     const { uid } = used.pod.metadata;
     const from = used.pod.spec.nodeName ?? '';
-    const { maxMovesPerHour, scope } = terms;
+    const { maxMovesPerHour, scope, isPreview } = terms;
     const key = `${rs.metadata.uid}/${from}`;
-    return { key, podUid: uid, deployment: keyOf(deployment), scope, maxMovesPerHour, from, ...leave };
+    const about = { key, podUid: uid, deployment: keyOf(deployment) };
+    return { ...about, scope, maxMovesPerHour, isPreview, from, ...leave };
   }
 
   /**
@@ -151,7 +156,7 @@ export class RebalanceWishes {
       uses.delete(uid);
       return undefined;
     }
-    const history = withUse(uses.get(uid), use, this.#deps.clock.monotonicMs());
+    const history = withUse(uses.get(uid), use, this.#deps.clock.monotonicMs(), this.#times);
     uses.set(uid, history);
     return mostUsed(history);
   }

@@ -4,20 +4,18 @@ import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { Deployment } from '../../protocol/kinds/workloads.ts';
 import type { Change } from '../cluster.ts';
-import { planRound } from '../decide/rebalance-round.ts';
+import { planRound, type Wish } from '../decide/rebalance-round.ts';
 import { MAX_MOVES, REBALANCE, type RebalanceTerms, rebalanceTerms } from '../decide/rebalance-terms.ts';
+import { DEFAULT_REBALANCE_TIMES, type RebalanceTimes } from '../decide/rebalance-times.ts';
 import { newReplicaSet } from '../decide/revisions.ts';
 import { PRICE_LABEL } from '../decide/scores/price.ts';
-import { keyOf, type Loop, type LoopDeps, loopQueue, referenceTo } from '../loop.ts';
+import { keyOf, type Loop, type LoopDeps, loopQueue, referenceTo, splitKey } from '../loop.ts';
 import { controllerDeps } from './object-loop.ts';
 import { MOVED, PodMover } from './pod-mover.ts';
 import { RebalanceLog } from './rebalance-log.ts';
 import { type RebalancePorts, RebalanceWishes, type Willing } from './rebalance-wishes.ts';
 
 const ROUND = 'round';
-/** Changes come in swarms: a round gathers for so long, and rounds are so far apart at least. */
-const GATHER_MS = 2_000;
-const SPACING_MS = 10_000;
 /** Rounds take at most this share of the processor. */
 const SHARE = 0.02;
 const HOUR_MS = 3_600_000;
@@ -30,6 +28,7 @@ const HOUR_MS = 3_600_000;
 export class Rebalancer implements Loop {
   readonly #deps: LoopDeps;
   readonly #ports: RebalancePorts;
+  readonly #times: RebalanceTimes;
   readonly #queue: KeyedQueue;
   readonly #log: RebalanceLog;
   readonly #mover: PodMover;
@@ -42,11 +41,12 @@ export class Rebalancer implements Loop {
   #stirredAtMs: number | undefined;
   #notBeforeMs = 0;
 
-  constructor(deps: LoopDeps, ports: RebalancePorts) {
+  constructor(deps: LoopDeps, ports: RebalancePorts, times: RebalanceTimes = DEFAULT_REBALANCE_TIMES) {
     this.#deps = controllerDeps(deps, 'rebalancer');
     this.#ports = ports;
+    this.#times = times;
     this.#log = new RebalanceLog(deps.clock);
-    this.#wishes = new RebalanceWishes(deps, ports);
+    this.#wishes = new RebalanceWishes(deps, ports, times);
     this.#mover = new PodMover(deps, ports.preview, ports.useOf, (end) => this.#log.ended(end));
     this.#queue = loopQueue(() => this.#round(), this.#deps, 1);
   }
@@ -59,7 +59,7 @@ export class Rebalancer implements Loop {
     );
     this.#mover.start(signal);
     this.#recall();
-    this.#queue.addAfter(ROUND, GATHER_MS);
+    this.#queue.addAfter(ROUND, this.#times.gatherMs);
     signal.addEventListener('abort', () => void this.stop(), { once: true });
   }
 
@@ -84,10 +84,16 @@ export class Rebalancer implements Loop {
   #onChange({ kind, type, object, previous }: Change): void {
     if (kind === 'Node') this.#onNode(type, object as Node, previous as Node | undefined);
     else if (kind === 'Deployment' || kind === 'Namespace') {
-      if (speaksOf(object) || speaksOf(previous)) this.#queue.addAfter(ROUND, this.#delayMs());
+      if (speaksOf(object) || speaksOf(previous) || this.#isAskedFor(object))
+        this.#queue.addAfter(ROUND, this.#delayMs());
     }
     if (kind === 'Pod' || kind === 'Deployment' || kind === 'Node') this.#wake();
     if (type === 'deleted') this.#told.delete(object.metadata.uid);
+  }
+
+  /** What is made in a namespace that has asked before says nothing of it by itself. */
+  #isAskedFor({ metadata }: KubeObject): boolean {
+    return speaksOf(this.#deps.view.get('Namespace', '', metadata.namespace ?? ''));
   }
 
   #onNode(type: Change['type'], node: Node, previous: Node | undefined): void {
@@ -108,7 +114,7 @@ export class Rebalancer implements Loop {
   }
 
   #delayMs(): number {
-    return Math.max(GATHER_MS, this.#notBeforeMs - this.#deps.clock.monotonicMs());
+    return Math.max(this.#times.gatherMs, this.#notBeforeMs - this.#deps.clock.monotonicMs());
   }
 
   async #round(): Promise<void> {
@@ -124,10 +130,11 @@ export class Rebalancer implements Loop {
     this.#wishes.readAll();
     const { wishes, isForming, costMs } = await this.#wishes.gather(willing);
     const nowMs = clock.monotonicMs();
-    this.#notBeforeMs = nowMs + Math.max(SPACING_MS, costMs / SHARE);
+    this.#notBeforeMs = nowMs + Math.max(this.#times.spacingMs, costMs / SHARE);
     const moves = this.#mover.moves();
     const plan = planRound({
       nowMs,
+      times: this.#times,
       wishes,
       isForming,
       standing: this.#standing,
@@ -142,7 +149,18 @@ export class Rebalancer implements Loop {
     if (wishes.length > 0) this.#deps.log.debug('rebalance plan', { wishes, begin: plan.begin });
     if (plan.lookAgainMs !== undefined)
       this.#queue.addAfter(ROUND, Math.max(plan.lookAgainMs, this.#delayMs()));
+    for (const wish of plan.previews) this.#preview(wish);
     if (plan.begin !== undefined && (await this.#mover.begin(plan.begin))) this.#log.began(plan.begin.scope);
+  }
+
+  #preview({ key, podUid, deployment, from, to, why, gain }: Wish): void {
+    const { view, events } = this.#deps;
+    const { namespace, name } = splitKey(deployment);
+    const about = view.get('Deployment', namespace, name);
+    const pod = view.byUid('Pod', podUid);
+    if (about === undefined || pod === undefined || !this.#log.isToTell(key)) return;
+    const message = `Would move pod ${pod.metadata.name} from ${from}, ${to} suits it better: ${why} (gain ${gain} of 100)`;
+    events.record({ involved: referenceTo(about), type: 'Normal', reason: 'RebalancingPreview', message });
   }
 
   #willing(): Willing[] {
@@ -151,9 +169,10 @@ export class Rebalancer implements Loop {
       const namespace = view.get('Namespace', '', deployment.metadata.namespace ?? '');
       const terms = rebalanceTerms(deployment, namespace);
       this.#tell(deployment, namespace, terms);
-      const rs = terms.isOn
-        ? newReplicaSet(deployment, view.ownedBy('ReplicaSet', deployment.metadata.uid))
-        : undefined;
+      const rs =
+        terms.isOn || terms.isPreview
+          ? newReplicaSet(deployment, view.ownedBy('ReplicaSet', deployment.metadata.uid))
+          : undefined;
       return rs === undefined ? [] : [{ deployment, rs, terms }];
     });
   }
@@ -166,7 +185,7 @@ export class Rebalancer implements Loop {
     if ((this.#told.get(uid) ?? '') === text) return;
     this.#told.set(uid, text);
     if (text === '') return;
-    const message = `Cannot read ${text.slice(0, 500)}: ${REBALANCE} is "true" or "false", ${MAX_MOVES} a whole number`;
+    const message = `Cannot read ${text.slice(0, 500)}: ${REBALANCE} is "true", "false" or "preview", ${MAX_MOVES} a whole number`;
     const involved = referenceTo(about);
     this.#deps.events.record({ involved, type: 'Warning', reason: 'InvalidAnnotation', message });
   }

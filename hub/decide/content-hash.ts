@@ -29,7 +29,7 @@ export function sameJson(a: unknown, b: unknown): boolean {
   const left = a as Readonly<Record<string, unknown>>;
   const right = b as Readonly<Record<string, unknown>>;
   for (const key in left) if (left[key] !== undefined && !isSameMember(left, right, key)) return false;
-  for (const key in right) if (right[key] !== undefined && left[key] === undefined) return false;
+  for (const key in right) if (right[key] !== undefined && memberOf(left, key) === undefined) return false;
   return true;
 }
 
@@ -38,7 +38,13 @@ function isSameMember(
   b: Readonly<Record<string, unknown>>,
   key: string,
 ): boolean {
-  return b[key] !== undefined && sameJson(a[key], b[key]);
+  const other = memberOf(b, key);
+  return other !== undefined && sameJson(a[key], other);
+}
+
+/** Its own member: users may name theirs `constructor`, which every object also inherits. */
+function memberOf(object: Readonly<Record<string, unknown>>, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] : undefined;
 }
 
 /**

@@ -48,6 +48,8 @@ export interface NodeState extends NodeTraits {
   readonly live: LiveState | undefined;
   /** Estimates of the pods placed here that telemetry does not show yet; below zero when pods are thought away. */
   readonly assumed: LiveUse;
+  /** Another node, or this one, has yet to tell its load for the first time: below half load all count alike. */
+  readonly levelled: boolean;
 }
 
 /** A node state that its owner keeps up to date in place. */
@@ -58,9 +60,11 @@ export interface OwnNodeState extends NodeState {
   owners: Map<string, number>;
   live: LiveState | undefined;
   assumed: LiveUse;
+  levelled: boolean;
 }
 
-const NO_USE: LiveUse = { cpuMilli: 0, memoryBytes: 0 };
+/** Nothing at all. */
+export const NO_USE: LiveUse = { cpuMilli: 0, memoryBytes: 0 };
 
 /** Reads the node's own object. */
 export function nodeTraits({ metadata, spec, status }: Node): NodeTraits {
@@ -88,6 +92,7 @@ export function emptyNode(traits: NodeTraits): OwnNodeState {
     owners: new Map(),
     live: undefined,
     assumed: NO_USE,
+    levelled: false,
   };
 }
 
@@ -171,10 +176,4 @@ export function sameLive(a: LiveState | undefined, b: LiveState | undefined): bo
 export function liveCpuRatio(node: NodeState): number | undefined {
   if (node.live === undefined) return undefined;
   return node.live.heldCpuRatio + node.assumed.cpuMilli / Math.max(1, node.cpuCapacityMilli);
-}
-
-/** The same for memory. */
-export function liveMemoryRatio(node: NodeState): number | undefined {
-  if (node.live === undefined) return undefined;
-  return node.live.heldMemoryRatio + node.assumed.memoryBytes / Math.max(1, node.live.memoryTotalBytes);
 }

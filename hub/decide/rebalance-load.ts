@@ -1,8 +1,6 @@
 import type { LiveState } from './node-state.ts';
 import type { LiveUse } from './pod-to-place.ts';
-
-/** How long a node must have been so loaded before that counts as more than a peak, in ms. */
-export const LONG_MS = 5 * 60_000;
+import type { RebalanceTimes } from './rebalance-times.ts';
 
 /** The least and the most that telemetry told from `sinceMs` on, until the next stretch begins. */
 interface Stretch {
@@ -17,22 +15,27 @@ export interface LoadHistory {
   readonly stretches: readonly Stretch[];
 }
 
-/** Bounds of what a node did for `knownMs`, which is LONG_MS at most. */
+/** Bounds of what a node did for `knownMs`, which is `longMs` at most. */
 export interface LoadRange {
   readonly knownMs: number;
   readonly least: LiveState;
   readonly most: LiveState;
 }
 
-/** Readings closer together than this share a stretch, so that a history stays small however much is told. */
-const STRETCH_MS = 10_000;
-
-/** The history with one more reading, which stands until the next; what is longer ago than LONG_MS is forgotten. Pure. */
-export function withReading(before: LoadHistory | undefined, live: LiveState, nowMs: number): LoadHistory {
+/**
+ * The history with one more reading, which stands until the next; what is longer ago than `longMs` is forgotten. Readings of one
+ * stretch are folded, so that it stays small however much is told. Pure.
+ */
+export function withReading(
+  before: LoadHistory | undefined,
+  live: LiveState,
+  nowMs: number,
+  { longMs, stretchMs }: RebalanceTimes,
+): LoadHistory {
   const last = before?.stretches.at(-1);
   if (before === undefined || last === undefined)
     return { sinceMs: nowMs, stretches: [{ sinceMs: nowMs, least: live, most: live }] };
-  const joins = nowMs - last.sinceMs < STRETCH_MS;
+  const joins = nowMs - last.sinceMs < stretchMs;
   const stretches = joins ? before.stretches.slice(0, -1) : before.stretches.slice();
   stretches.push(
     joins
@@ -40,21 +43,25 @@ export function withReading(before: LoadHistory | undefined, live: LiveState, no
       : { sinceMs: nowMs, least: live, most: live },
   );
   let old = 0;
-  while ((stretches[old + 1]?.sinceMs ?? nowMs) < nowMs - LONG_MS) old++;
+  while ((stretches[old + 1]?.sinceMs ?? nowMs) < nowMs - longMs) old++;
   return { sinceMs: before.sinceMs, stretches: stretches.slice(old) };
 }
 
 /**
- * What the node did at least and at most since LONG_MS ago. A peak that is shorter is not in the least, a dip not in the most:
+ * What the node did at least and at most since `longMs` ago. A peak that is shorter is not in the least, a dip not in the most:
  * whoever compares the least of one node to the most of another is not misled by either. Pure.
  */
-export function rangeOf({ sinceMs, stretches }: LoadHistory, nowMs: number): LoadRange | undefined {
+export function rangeOf(
+  { sinceMs, stretches }: LoadHistory,
+  nowMs: number,
+  { longMs }: RebalanceTimes,
+): LoadRange | undefined {
   const [first, ...others] = stretches.filter(
-    (_, i) => (stretches[i + 1]?.sinceMs ?? nowMs) >= nowMs - LONG_MS,
+    (_, i) => (stretches[i + 1]?.sinceMs ?? nowMs) >= nowMs - longMs,
   );
   if (first === undefined) return undefined;
   const { least, most } = others.reduce(fold, first);
-  return { knownMs: Math.min(LONG_MS, nowMs - sinceMs), least, most };
+  return { knownMs: Math.min(longMs, nowMs - sinceMs), least, most };
 }
 
 function fold(a: Stretch, b: Stretch): Stretch {
@@ -90,10 +97,15 @@ export interface UseHistory {
   readonly before: LiveUse | undefined;
 }
 
-/** The history with one more figure; reaches back for between LONG_MS and twice that. Pure. */
-export function withUse(history: UseHistory | undefined, use: LiveUse, nowMs: number): UseHistory {
+/** The history with one more figure; reaches back for between `longMs` and twice that. Pure. */
+export function withUse(
+  history: UseHistory | undefined,
+  use: LiveUse,
+  nowMs: number,
+  { longMs }: RebalanceTimes,
+): UseHistory {
   if (history === undefined) return { sinceMs: nowMs, now: use, before: undefined };
-  if (nowMs - history.sinceMs >= LONG_MS) return { sinceMs: nowMs, now: use, before: history.now };
+  if (nowMs - history.sinceMs >= longMs) return { sinceMs: nowMs, now: use, before: history.now };
   return { ...history, now: most(history.now, use) };
 }
 

@@ -1,4 +1,5 @@
 import type { Merit } from './candidates.ts';
+import type { RebalanceTimes } from './rebalance-times.ts';
 
 /** A pod that should leave its node. Times of rounds are monotonic. */
 export interface Wish {
@@ -10,6 +11,8 @@ export interface Wish {
   /** Whose budget the move counts for, and how many may begin in an hour. */
   readonly scope: string;
   readonly maxMovesPerHour: number;
+  /** Only told of, never granted. */
+  readonly isPreview: boolean;
   readonly from: string;
   readonly to: string;
   readonly why: Merit;
@@ -21,6 +24,7 @@ export interface Wish {
 /** What a round decides on. */
 export interface Round {
   readonly nowMs: number;
+  readonly times: RebalanceTimes;
   readonly wishes: readonly Wish[];
   /** Somebody would wish to leave if the load goes on. */
   readonly isForming: boolean;
@@ -44,19 +48,13 @@ export interface Round {
 export interface RoundPlan {
   readonly standing: ReadonlyMap<string, number>;
   readonly begin: Wish | undefined;
+  /** What would be moved of Deployments that only want to know, whatever else is under way. */
+  readonly previews: readonly Wish[];
   readonly lookAgainMs: number | undefined;
 }
 
 /** Pods on the move at a time, in all the fleet. */
 export const MAX_MOVING = 2;
-/** How long a wish has to stand; less when what it follows from is plain or has been looked at for minutes already. */
-const STANDING_MS = 3 * 60_000;
-const SHORT_STANDING_MS = 60_000;
-/** How long after a node came or a price changed the reason is taken to be that. */
-const STIRRED_MS = 10 * 60_000;
-/** How long after a move the load of its nodes is not trusted: the pod is there, and what it uses is not told yet. */
-const SETTLING_MS = 60_000;
-const LOOK_AGAIN_MS = 60_000;
 
 /**
  * Decides on the wishes of a round: those that have stood for long enough, inside all budgets, the most useful first. One move a round, so
@@ -66,10 +64,10 @@ export function planRound(round: Round): RoundPlan {
   const { nowMs, wishes } = round;
   const standing = new Map(wishes.map(({ key }) => [key, round.standing.get(key) ?? nowMs]));
   const isFull = round.moving.length >= MAX_MOVING || round.isPlacing;
-  const begin = isFull
-    ? undefined
-    : wishes.filter((wish) => mayBegin(wish, round, standing)).toSorted(mostUsefulFirst)[0];
-  return { standing, begin, lookAgainMs: nextLookMs(round, standing) };
+  const ripe = wishes.filter((wish) => mayBegin(wish, round, standing)).toSorted(mostUsefulFirst);
+  const begin = isFull ? undefined : ripe.find((wish) => !wish.isPreview);
+  const previews = ripe.filter((wish) => wish.isPreview);
+  return { standing, begin, previews, lookAgainMs: nextLookMs(round, standing) };
 }
 
 function mayBegin(wish: Wish, round: Round, standing: ReadonlyMap<string, number>): boolean {
@@ -83,12 +81,12 @@ function mayBegin(wish: Wish, round: Round, standing: ReadonlyMap<string, number
 }
 
 function maturesAtMs(wish: Wish, round: Round, standing: ReadonlyMap<string, number>): number {
-  const { nowMs, stirredAtMs = Number.NEGATIVE_INFINITY } = round;
-  const isStirred = nowMs - stirredAtMs < STIRRED_MS;
+  const { nowMs, times, stirredAtMs = Number.NEGATIVE_INFINITY } = round;
+  const isStirred = nowMs - stirredAtMs < times.stirredMs;
   const sinceMs = standing.get(wish.key) ?? nowMs;
-  const standsMs = wish.byLoad || isStirred ? SHORT_STANDING_MS : STANDING_MS;
+  const standsMs = wish.byLoad || isStirred ? times.shortStandingMs : times.standingMs;
   const movedAtMs = Math.max(round.movedAtMs(wish.from), round.movedAtMs(wish.to));
-  return Math.max(sinceMs + standsMs, movedAtMs + SETTLING_MS);
+  return Math.max(sinceMs + standsMs, movedAtMs + times.settlingMs);
 }
 
 /** Nodes in trouble first, relieved by as few moves as can be; then by what is gained. */
@@ -99,9 +97,10 @@ function mostUsefulFirst(a: Wish, b: Wish): number {
 }
 
 function nextLookMs(round: Round, standing: ReadonlyMap<string, number>): number | undefined {
-  if (round.wishes.length === 0) return round.isForming ? LOOK_AGAIN_MS : undefined;
+  const { lookAgainMs } = round.times;
+  if (round.wishes.length === 0) return round.isForming ? lookAgainMs : undefined;
   const waits = round.wishes
     .map((wish) => maturesAtMs(wish, round, standing) - round.nowMs)
     .filter((ms) => ms > 0);
-  return Math.min(LOOK_AGAIN_MS, ...waits);
+  return Math.min(lookAgainMs, ...waits);
 }

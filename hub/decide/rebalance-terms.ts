@@ -2,19 +2,19 @@ import type { Namespace } from '../../protocol/kinds/core.ts';
 import type { Pod, Volume } from '../../protocol/kinds/pod.ts';
 import type { Deployment, ReplicaSet } from '../../protocol/kinds/workloads.ts';
 import { isActive, isReady } from './pod-facts.ts';
+import type { RebalanceTimes } from './rebalance-times.ts';
 import { isMoving } from './replicas.ts';
 import { rolloutBounds } from './rollout.ts';
 
-/** Says whether pods may be moved, on a Deployment or for all of a Namespace: `true` or `false`. */
+/** Says whether pods may be moved, on a Deployment or for all of a Namespace: `true`, `false`, or `preview` to be told what would be. */
 export const REBALANCE = 'coxswain.dev/rebalance';
 /** How many moves may begin in any hour, on the object that opts in. */
 export const MAX_MOVES = 'coxswain.dev/rebalance-max-moves-per-hour';
 /** Known from the cluster autoscaler: `false` on a pod keeps it where it is. */
 const SAFE_TO_EVICT = 'cluster-autoscaler.kubernetes.io/safe-to-evict';
 
+const CHOICES: readonly string[] = ['true', 'false', 'preview'];
 const DEFAULT_MAX_MOVES = 6;
-/** A pod shows what it uses only after a while, and shall not be sent from node to node. */
-const MIN_AGE_MS = 3 * 60_000;
 
 /** An annotation that cannot be read. */
 export interface BadAnnotation {
@@ -26,6 +26,8 @@ export interface BadAnnotation {
 /** What people allow for a Deployment. */
 export interface RebalanceTerms {
   readonly isOn: boolean;
+  /** Nothing is moved, and people are told what would be. */
+  readonly isPreview: boolean;
   readonly maxMovesPerHour: number;
   /** The object that opted in, whose budget counts: `namespace` or `namespace/deployment`. */
   readonly scope: string;
@@ -41,11 +43,12 @@ export function rebalanceTerms(deployment: Deployment, namespace: Namespace | un
     ? annotations
     : (namespace?.metadata.annotations ?? {});
   const bad: BadAnnotation[] = [];
-  if (asked !== 'true' && asked !== 'false') bad.push({ on, annotation: REBALANCE, value: asked });
+  if (!CHOICES.includes(asked)) bad.push({ on, annotation: REBALANCE, value: asked });
   const isNumber = /^\d{1,4}$/.test(max);
   if (!isNumber) bad.push({ on, annotation: MAX_MOVES, value: max });
   return {
     isOn: asked === 'true',
+    isPreview: asked === 'preview',
     maxMovesPerHour: isNumber ? Number(max) : DEFAULT_MAX_MOVES,
     scope: isOwn ? `${space}/${name}` : space,
     bad,
@@ -73,7 +76,7 @@ export function isSettled(deployment: Deployment, rs: ReplicaSet): boolean {
 }
 
 /** True when nothing ties the pod to its node and it is there long enough, by the hub's clock. */
-export function isMovable(pod: Pod, nowMs: number): boolean {
+export function isMovable(pod: Pod, nowMs: number, { minAgeMs }: RebalanceTimes): boolean {
   const { metadata, spec } = pod;
   const { schedulerName = 'default-scheduler', volumes = [] } = spec;
   return (
@@ -83,7 +86,7 @@ export function isMovable(pod: Pod, nowMs: number): boolean {
     !isMoving(pod) &&
     metadata.annotations?.[SAFE_TO_EVICT] !== 'false' &&
     (schedulerName === '' || schedulerName === 'default-scheduler') &&
-    nowMs - Date.parse(metadata.creationTimestamp) >= MIN_AGE_MS &&
+    nowMs - Date.parse(metadata.creationTimestamp) >= minAgeMs &&
     volumes.every(isEverywhere)
   );
 }

@@ -1,8 +1,9 @@
 import { type Merit, nodeMerits } from './candidates.ts';
-import type { LiveState, NodeState } from './node-state.ts';
+import { type LiveState, NO_USE, type NodeState } from './node-state.ts';
 import { TOTAL_WEIGHT } from './place.ts';
 import type { PodToPlace } from './pod-to-place.ts';
-import { LONG_MS, type LoadRange } from './rebalance-load.ts';
+import type { LoadRange } from './rebalance-load.ts';
+import type { RebalanceTimes } from './rebalance-times.ts';
 
 /** A pod that the scheduler would place elsewhere today, and the two nodes, both without it. */
 export interface Outlook {
@@ -47,8 +48,6 @@ const HOT_GAIN = 5;
 const RULE_GAIN = 10;
 /** A pod that takes less than this with it is no relief to a loaded node. */
 const MIN_RELIEF = 0.03;
-/** A node without a past, one that just joined, must have spoken for so long. */
-const NEWCOMER_MS = 30_000;
 
 const HOT_CPU_RATIO = 0.85;
 const HOT_CELSIUS = 75;
@@ -57,10 +56,10 @@ const STAY: Verdict = { do: 'stay' };
 
 /**
  * Judges whether moving is worth it, with the scheduler's own scores. Load counts by the least that the present node did and the
- * most that the other did for five minutes, so that neither peaks nor dips nor noise move anything. The pod is thought away from
+ * most that the other did for `longMs`, so that neither peaks nor dips nor noise move anything. The pod is thought away from
  * both, so that a move which would only swap the roles of the nodes is worth nothing. Pure; never throws.
  */
-export function judgeMove(outlook: Outlook, loads: Loads): Verdict {
+export function judgeMove(outlook: Outlook, loads: Loads, { longMs, newcomerMs }: RebalanceTimes): Verdict {
   const { pod, from, to } = outlook;
   // Unknown is not idle: nothing moves to a node that does not speak.
   if (to.live === undefined || loads.to === undefined) return STAY;
@@ -78,16 +77,19 @@ export function judgeMove(outlook: Outlook, loads: Loads): Verdict {
   });
   if (sum(steady) >= STEADY_GAIN && sum(gains) >= 0) return leave(foremost(steady), sum(steady), false);
   if (!known || from.live === undefined || reliefRatio < MIN_RELIEF) return STAY;
-  const isLong = loads.from.knownMs >= LONG_MS && loads.to.knownMs >= NEWCOMER_MS;
+  const isLong = loads.from.knownMs >= longMs && loads.to.knownMs >= newcomerMs;
   if (isLong && sum(gains) >= bar(loads.from.least)) return leave(foremost(gains), sum(gains), true);
   return sum(gainsOf(outlook, from.live, to.live)) >= bar(from.live) ? { do: 'wait' } : STAY;
 }
 
-/** True unless the pod is worse off on `to` at this moment: what a move that is under way is asked before it ends. */
+/**
+ * True unless the pod is clearly worse off on `to` at this moment: what a move that is under way is asked before it ends. A moment is
+ * no long time, and starting the replacement alone keeps a small board busy, so it has to be much worse.
+ */
 export function isStillBetter(outlook: Outlook): boolean {
   const { from, to } = outlook;
   const known = from.live !== undefined && to.live !== undefined;
-  return sum(gainsOf(outlook, known ? from.live : undefined, known ? to.live : undefined)) >= 0;
+  return sum(gainsOf(outlook, known ? from.live : undefined, known ? to.live : undefined)) > -HOT_GAIN;
 }
 
 type Gains = Readonly<Record<Merit, number>>;
@@ -97,8 +99,8 @@ function gainsOf(
   fromLive: LiveState | undefined,
   toLive: LiveState | undefined,
 ): Gains {
-  const here = nodeMerits(pod, { ...from, live: fromLive });
-  const there = nodeMerits(pod, { ...to, live: toLive });
+  const here = nodeMerits(pod, seenAs(from, fromLive));
+  const there = nodeMerits(pod, seenAs(to, toLive));
   const points = (merit: Merit): number => (there[merit] - here[merit]) / TOTAL_WEIGHT;
   return {
     load: points('load'),
@@ -106,6 +108,11 @@ function gainsOf(
     price: points('price') + beside.price / TOTAL_WEIGHT,
     rules: points('rules') + beside.rules / TOTAL_WEIGHT + (unruly ? RULE_GAIN : 0),
   };
+}
+
+/** Without telemetry the node is what objects say: what was placed lately comes and goes with telemetry. */
+function seenAs(node: NodeState, live: LiveState | undefined): NodeState {
+  return live === undefined ? { ...node, live, assumed: NO_USE } : { ...node, live };
 }
 
 function sum({ load, heat, price, rules }: Gains): number {

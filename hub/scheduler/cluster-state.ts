@@ -56,6 +56,9 @@ export class ClusterState implements PodsOnNodes {
   readonly #byNode = new Map<string, Set<Entry>>();
   readonly #fresh = new Map<string, Set<Entry>>();
   readonly #priorities = new Map<number, number>();
+  /** Names of nodes that have told their load at some time, and of ready ones that have not. */
+  readonly #told = new Set<string>();
+  readonly #untold = new Set<string>();
 
   constructor(view: Pick<ClusterView, 'get'>, live: ReadLive) {
     this.#live = live;
@@ -97,9 +100,13 @@ export class ClusterState implements PodsOnNodes {
     const traits = nodeTraits(node);
     const slot = this.nodes.set(traits);
     if (before + traits.foreignImages.size > 0) this.images.changed();
-    if (!isNew) return;
-    for (const entry of this.#byNode.get(name) ?? NOBODY) this.#enter(entry.pod, slot);
-    this.refreshNode(name);
+    if (isNew) {
+      for (const entry of this.#byNode.get(name) ?? NOBODY) this.#enter(entry.pod, slot);
+      const state = this.nodes.at(slot);
+      if (state !== undefined) state.levelled = this.#untold.size > 0;
+      this.refreshNode(name);
+    }
+    this.#noteTold(name, traits.ready);
   }
 
   /** A node is gone; its pods are not yet. */
@@ -109,6 +116,8 @@ export class ClusterState implements PodsOnNodes {
     for (const entry of this.#byNode.get(name) ?? NOBODY) this.#leave(entry.pod, slot);
     if ((this.nodes.at(slot)?.foreignImages.size ?? 0) > 0) this.images.changed();
     this.nodes.remove(name);
+    this.#told.delete(name);
+    this.#noteTold(name, false);
   }
 
   /** `pod` is as good as on `node`, until it is forgotten or observed elsewhere. */
@@ -203,6 +212,24 @@ export class ClusterState implements PodsOnNodes {
     if (sameLive(node.live, live)) return;
     node.live = live;
     this.#touch(node);
+    if (live !== undefined && !this.#told.has(name)) {
+      this.#told.add(name);
+      this.#noteTold(name, node.ready);
+    }
+  }
+
+  /** Whether all ready nodes have told their load decides how loads below half compare; it changes for all of them at once. */
+  #noteTold(name: string, ready: boolean): void {
+    const before = this.#untold.size > 0;
+    if (ready && !this.#told.has(name)) this.#untold.add(name);
+    else this.#untold.delete(name);
+    const levelled = this.#untold.size > 0;
+    if (levelled === before) return;
+    for (const node of this.nodes.nodes) {
+      if (node === undefined) continue;
+      node.levelled = levelled;
+      this.#touch(node);
+    }
   }
 
   #settle(entry: Entry, fresh: boolean): void {

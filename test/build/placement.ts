@@ -22,6 +22,7 @@ export function nodeOf(name: string, parts: Partial<NodeState> = {}): NodeState 
     foreignImages: new Map(),
     live: live(0.05),
     assumed: { cpuMilli: 0, memoryBytes: 0 },
+    levelled: false,
     ...parts,
   };
 }

@@ -1,6 +1,6 @@
 import { type Load, nextLoad } from '../../hub/decide/load.ts';
 import type { LiveState } from '../../hub/decide/node-state.ts';
-import { podToPlace } from '../../hub/decide/pod-to-place.ts';
+import { type PodToPlace, podToPlace } from '../../hub/decide/pod-to-place.ts';
 import { judgeMove } from '../../hub/decide/rebalance.ts';
 import {
   type LoadHistory,
@@ -11,6 +11,7 @@ import {
   withUse,
 } from '../../hub/decide/rebalance-load.ts';
 import { planRound, type Wish } from '../../hub/decide/rebalance-round.ts';
+import { DEFAULT_REBALANCE_TIMES as TIMES } from '../../hub/decide/rebalance-times.ts';
 import { Preview } from '../../hub/scheduler/preview.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
@@ -69,6 +70,9 @@ export class RebalanceWorld {
   readonly #histories = new Map<string, LoadHistory>();
   readonly #uses = new Map<string, UseHistory>();
   readonly #movedAtMs = new Map<string, number>();
+  /** Where nothing changed since, the same object is given again: most of a round would go into making them. */
+  readonly #made = new Map<string, Pod>();
+  #ranges = new Map<string, ReturnType<typeof rangeOf>>();
   #standing: ReadonlyMap<string, number> = new Map();
   #stirredAtMs: number | undefined;
   #prices = new Map<string, string>();
@@ -82,7 +86,12 @@ export class RebalanceWorld {
       (name) => this.#telemetry(name),
     );
     const { state, placer } = this.#world;
-    this.#preview = new Preview(state, placer, (pod) => podToPlace(pod));
+    const wanted = new WeakMap<Pod, PodToPlace>();
+    this.#preview = new Preview(state, placer, (pod) => {
+      const known = wanted.get(pod) ?? podToPlace(pod);
+      wanted.set(pod, known);
+      return known;
+    });
     for (const pod of fleet.pods) this.#where.set(pod.name, pod.on);
   }
 
@@ -130,7 +139,14 @@ export class RebalanceWorld {
     return nodeObject(name, price === undefined ? {} : { labels: { 'coxswain.dev/price': price } });
   }
 
-  #pod({ name, owner, parts }: SimulatedPod, on: string): Pod {
+  #pod(of: SimulatedPod, on: string): Pod {
+    const key = `${of.name}/${on}`;
+    const pod = this.#made.get(key) ?? this.#newPod(of, on);
+    this.#made.set(key, pod);
+    return pod;
+  }
+
+  #newPod({ name, owner, parts }: SimulatedPod, on: string): Pod {
     const pod = podObject(name, { ...parts, on, phase: 'Running' });
     const ownerReferences = [
       { apiVersion: 'apps/v1', kind: 'ReplicaSet', name: owner, uid: owner, controller: true },
@@ -156,7 +172,7 @@ export class RebalanceWorld {
       const load = nextLoad(this.#loads.get(name)?.load, sample, this.nowMs);
       const live = { ...load, memoryUsedBytes: 0.2 * MEMORY_BYTES, memoryTotalBytes: MEMORY_BYTES };
       this.#loads.set(name, { load, live });
-      this.#histories.set(name, withReading(this.#histories.get(name), live, this.nowMs));
+      this.#histories.set(name, withReading(this.#histories.get(name), live, this.nowMs, TIMES));
     }
     state.refreshNode(name);
   }
@@ -164,12 +180,14 @@ export class RebalanceWorld {
   #round(): void {
     const { nowMs } = this;
     const wishes: Wish[] = [];
+    this.#ranges = new Map();
     for (const pod of this.#fleet.pods) {
       const wish = this.#wishOf(pod);
       if (wish !== undefined) wishes.push(wish);
     }
     const plan = planRound({
       nowMs,
+      times: TIMES,
       wishes,
       isForming: false,
       standing: this.#standing,
@@ -189,20 +207,23 @@ export class RebalanceWorld {
     const from = this.#where.get(pod.name) ?? '';
     if (!this.#loads.has(from)) return undefined;
     const use = { cpuMilli: Math.round(pod.use(nowMs)), memoryBytes: 2 ** 20 };
-    const history = withUse(this.#uses.get(pod.name), use, nowMs);
+    const history = withUse(this.#uses.get(pod.name), use, nowMs, TIMES);
     this.#uses.set(pod.name, history);
-    const rangeAt = (node: string): ReturnType<typeof rangeOf> => {
-      const known = this.#histories.get(node);
-      return known === undefined ? undefined : rangeOf(known, nowMs);
-    };
     const verdict = this.#preview.elsewhere({ pod: this.#pod(pod, from), use: mostUsed(history) }, (o) =>
-      judgeMove(o, { from: rangeAt(o.from.name), to: rangeAt(o.to.name) }),
+      judgeMove(o, { from: this.#rangeAt(o.from.name), to: this.#rangeAt(o.to.name) }, TIMES),
     );
     if (verdict?.do !== 'leave') return undefined;
     const { maxMovesPerHour = 1_000 } = this.#fleet;
     const { do: _leave, ...leave } = verdict;
     const key = `${pod.owner}/${from}`;
-    return { key, podUid: pod.name, deployment: pod.owner, scope: 'all', maxMovesPerHour, from, ...leave };
+    const about = { key, podUid: pod.name, deployment: pod.owner, scope: 'all' };
+    return { ...about, maxMovesPerHour, isPreview: false, from, ...leave };
+  }
+
+  #rangeAt(node: string): ReturnType<typeof rangeOf> {
+    const known = this.#histories.get(node);
+    if (known !== undefined && !this.#ranges.has(node)) this.#ranges.set(node, rangeOf(known, this.nowMs, TIMES));
+    return this.#ranges.get(node);
   }
 
   /** The replacement goes where the scheduler puts it while the old pod is still there. */

@@ -81,6 +81,8 @@ export class MemoryDevice {
   cpuRatio = 0.05;
   /** Use of the pods it runs, by uid; undefined tells nothing of pods. */
   useOf: ((uid: string) => PodUsage) | undefined;
+  /** False for beats without a sample, as of a device that has nothing to tell yet. */
+  tells = true;
   onFrame: ((stream: string, frame: Uint8Array) => void) | undefined;
   refusals = 0;
   acks: { boot: string; seq: number }[] = [];
@@ -340,9 +342,14 @@ export class MemoryDevice {
 
   #heartbeat(): void {
     if (!this.#online) return;
+    this.#link.heartbeat(this.name, this.tells ? this.#sample() : undefined);
+    this.#beat = this.#clock.after(this.#facts.heartbeatMs, () => this.#heartbeat());
+  }
+
+  #sample(): Telemetry {
     const { useOf } = this;
-    this.#link.heartbeat(this.name, {
-      windowMs: HEARTBEAT_MS,
+    return {
+      windowMs: this.#facts.heartbeatMs,
       cpuRatio: this.cpuRatio,
       memoryUsedBytes: 200 * 2 ** 20,
       memoryTotalBytes: this.#facts.memoryBytes,
@@ -352,8 +359,7 @@ export class MemoryDevice {
         : {
             pods: Object.fromEntries([...this.running.keys()].map((uid) => [uid.slice(0, 8), useOf(uid)])),
           }),
-    });
-    this.#beat = this.#clock.after(HEARTBEAT_MS, () => this.#heartbeat());
+    };
   }
 }
 

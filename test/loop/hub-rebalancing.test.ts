@@ -3,6 +3,8 @@ import type { Event } from '../../protocol/kinds/core.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { Deployment } from '../../protocol/kinds/workloads.ts';
 import { HubWorld } from '../build/hub-world.ts';
+import { FailingDisk } from '../fakes/failing-file.ts';
+import { MemoryDevice } from '../fakes/memory-devices.ts';
 import { spec } from '../spec.ts';
 
 const MINUTE_MS = 60_000;
@@ -37,10 +39,27 @@ const label = (world: HubWorld, node: string, labels: Record<string, string>): P
     return true;
   });
 
-/** Lets simulated time pass in large steps. */
+/** Simulated time between two looks; timers fire in order and on time however long it is, and the disk is memory: nothing waits for it. */
+const STEP_MS = 10_000;
+const LONG_STEP_MS = 60_000;
+
+/** Beats that are rare beside the minutes that load has to last, and many more than enough: simulated hours cost little. */
+const CALM = { heartbeatMs: 30_000, leaseMs: 80_000 };
+
+const begin = (): Promise<HubWorld> => HubWorld.start({ disk: new FailingDisk() });
+
+/** Boots devices and waits until they are ready for pods. */
+const join = async (world: HubWorld, ...names: string[]): Promise<MemoryDevice[]> => {
+  const devices = names.map((name) => new MemoryDevice(world.link, world.clock, name, CALM));
+  for (const device of devices) device.connect();
+  await world.until(() => names.every((name) => world.isReady(name)));
+  return devices;
+};
+
+/** Lets simulated time pass. */
 const pass = async (world: HubWorld, forMs: number): Promise<void> => {
   const endMs = world.clock.monotonicMs() + forMs;
-  await world.until(() => world.clock.monotonicMs() >= endMs, 1_000);
+  await world.until(() => world.clock.monotonicMs() >= endMs, LONG_STEP_MS);
 };
 
 /** The least ready pods there ever were, and the most pods at a time, from now on. */
@@ -58,12 +77,14 @@ const watched = (
 };
 
 const moved = (world: HubWorld): number =>
-  events(world, 'Rebalanced').reduce((n, e) => n + (e.count ?? 1), 0);
+  events(world, 'Rebalanced')
+    .filter((e) => e.involvedObject.kind === 'Deployment')
+    .reduce((n, e) => n + (e.count ?? 1), 0);
 
 spec('rebalancing', (it) => {
   it('gives a device that returns its share back, a new pod first, in as few moves as that takes', async () => {
-    const world = await HubWorld.start();
-    const [, , third] = await world.devices('pi-1', 'pi-2', 'pi-3');
+    const world = await begin();
+    const [, , third] = await join(world, 'pi-1', 'pi-2', 'pi-3');
     await willing(world, 'web', 6);
     third?.cut();
     await world.until(
@@ -73,8 +94,8 @@ spec('rebalancing', (it) => {
     await pass(world, 4 * MINUTE_MS);
     const seen = watched(world, 'web');
     third?.heal();
-    await world.until(() => JSON.stringify(Object.values(world.countByNode('web'))) === '[2,2,2]', 1_000);
-    await world.until(() => world.ready('web').length === 6 && world.pods('web').length === 6, 1_000);
+    await world.until(() => JSON.stringify(Object.values(world.countByNode('web'))) === '[2,2,2]', STEP_MS);
+    await world.until(() => world.ready('web').length === 6 && world.pods('web').length === 6, STEP_MS);
     assert.ok(seen.leastReady >= 6, `ready pods went down to ${seen.leastReady}`);
     assert.is(seen.mostPods, 7);
     await pass(world, 20 * MINUTE_MS);
@@ -84,20 +105,20 @@ spec('rebalancing', (it) => {
   });
 
   it('leaves those alone who did not ask', async () => {
-    const world = await HubWorld.start();
-    await world.devices('pi-1');
+    const world = await begin();
+    await join(world, 'pi-1');
     await world.deploy('web', 4);
     await world.until(() => world.ready('web').length === 4);
     await pass(world, 4 * MINUTE_MS);
-    await world.devices('pi-2');
+    await join(world, 'pi-2');
     await pass(world, 15 * MINUTE_MS);
     assert.equal(world.countByNode('web'), { 'pi-1': 4 });
     await world.stop();
   });
 
   it('relieves a device that is hot for long, by one pod, and not one that is hot for four minutes', async () => {
-    const world = await HubWorld.start();
-    const devices = await world.devices('pi-1', 'pi-2');
+    const world = await begin();
+    const devices = await join(world, 'pi-1', 'pi-2');
     const [one, two] = devices;
     await willing(world, 'web', 2);
     await willing(world, 'api', 2);
@@ -113,7 +134,7 @@ spec('rebalancing', (it) => {
     assert.is(moved(world), 0);
     if (one !== undefined) one.cpuRatio = 0.96;
     // Devices that are busy with two pods are half as busy with one.
-    await world.until(() => events(world, 'Rebalancing').length > 0, 1_000);
+    await world.until(() => events(world, 'Rebalancing').length > 0, STEP_MS);
     if (one !== undefined) one.cpuRatio = 0.48;
     if (two !== undefined) two.cpuRatio = 0.55;
     await pass(world, 15 * MINUTE_MS);
@@ -126,8 +147,8 @@ spec('rebalancing', (it) => {
   });
 
   it('follows prices', async () => {
-    const world = await HubWorld.start();
-    await world.devices('dear', 'cheap');
+    const world = await begin();
+    await join(world, 'dear', 'cheap');
     await label(world, 'dear', { 'coxswain.dev/price': '0.30' });
     await label(world, 'cheap', { 'coxswain.dev/price': '0.10' });
     await willing(world, 'web', 1);
@@ -135,20 +156,23 @@ spec('rebalancing', (it) => {
     await pass(world, 4 * MINUTE_MS);
     await label(world, 'cheap', { 'coxswain.dev/price': '0.90' });
     const since = world.clock.monotonicMs();
-    await world.until(() => world.countByNode('web')['dear'] === 1 && world.pods('web').length === 1, 1_000);
+    await world.until(
+      () => world.countByNode('web')['dear'] === 1 && world.pods('web').length === 1,
+      STEP_MS,
+    );
     assert.ok(world.clock.monotonicMs() - since >= MINUTE_MS, 'a change has to stand');
     assert.match(events(world, 'Rebalancing')[0]?.message ?? '', 'price');
     await world.stop();
   });
 
   it('keeps to disruption budgets and to pods that must stay', async () => {
-    const world = await HubWorld.start();
-    await world.devices('pi-1');
+    const world = await begin();
+    await join(world, 'pi-1');
     await world.store.create('PodDisruptionBudget', {
       metadata: { name: 'web', namespace: 'default' },
       spec: { minAvailable: 5, selector: { matchLabels: { app: 'web' } } },
     });
-    await willing(world, 'web', 4);
+    await willing(world, 'web', 4, { progressDeadlineSeconds: 60 });
     await willing(world, 'fixed', 4, {
       template: {
         metadata: {
@@ -160,13 +184,13 @@ spec('rebalancing', (it) => {
     });
     await pass(world, 4 * MINUTE_MS);
     const seen = watched(world, 'web');
-    await world.devices('pi-2');
-    await world.until(() => events(world, 'RebalancingUndone').length > 0, 2_000);
+    await join(world, 'pi-2');
+    await world.until(() => events(world, 'RebalancingUndone').length > 0, STEP_MS);
     assert.match(
       events(world, 'RebalancingUndone')[0]?.message ?? '',
       'disruption budgets did not let it go',
     );
-    await world.until(() => world.pods('web').length === 4, 1_000);
+    await world.until(() => world.pods('web').length === 4, STEP_MS);
     assert.ok(seen.leastReady >= 4);
     assert.equal(world.countByNode('fixed'), { 'pi-1': 4 });
     seen.done();
@@ -174,17 +198,21 @@ spec('rebalancing', (it) => {
   });
 
   it('goes on with a move after a restart of the hub', async () => {
-    const first = await HubWorld.start();
-    const [one] = await first.devices('pi-1');
+    const disk = new FailingDisk();
+    const first = await HubWorld.start({ disk });
+    const [one] = await join(first, 'pi-1');
     await willing(first, 'web', 3);
     await pass(first, 4 * MINUTE_MS);
-    const [two] = await first.devices('pi-2');
+    const [two] = await join(first, 'pi-2');
+    // It hears nothing any more once the move has begun, so that the move lasts.
+    const stop = first.store.subscribe(() => void (marked(first) === undefined || two?.cut()));
     const marked = (world: HubWorld): Pod | undefined =>
       world.pods('web').find((p) => p.metadata.annotations?.['coxswain.dev/moving'] !== undefined);
-    await first.until(() => marked(first) !== undefined, 1_000);
+    await first.until(() => marked(first) !== undefined, STEP_MS);
     const uid = marked(first)?.metadata.uid ?? '';
+    stop();
     await first.stop(true);
-    const second = await HubWorld.start({ directory: first.directory, clock: first.clock });
+    const second = await HubWorld.start({ disk, directory: first.directory, clock: first.clock });
     for (const device of [one, two]) if (device !== undefined) second.adopt(device);
     const seen = watched(second, 'web');
     await second.until(() => second.store.byUid('Pod', uid) === undefined, 500);
@@ -197,30 +225,31 @@ spec('rebalancing', (it) => {
   });
 
   it('keeps to its number an hour over a restart of the hub', async () => {
-    const first = await HubWorld.start();
-    const [one] = await first.devices('pi-1');
+    const disk = new FailingDisk();
+    const first = await HubWorld.start({ disk });
+    const [one] = await join(first, 'pi-1');
     await willing(first, 'web', 6);
     await annotate(first, 'web', { 'coxswain.dev/rebalance-max-moves-per-hour': '1' });
     await pass(first, 4 * MINUTE_MS);
-    const [two] = await first.devices('pi-2');
-    await first.until(() => moved(first) === 1 && first.pods('web').length === 6, 1_000);
+    const [two] = await join(first, 'pi-2');
+    await first.until(() => moved(first) === 1 && first.pods('web').length === 6, STEP_MS);
     await first.stop(true);
-    const second = await HubWorld.start({ directory: first.directory, clock: first.clock });
+    const second = await HubWorld.start({ disk, directory: first.directory, clock: first.clock });
     for (const device of [one, two]) if (device !== undefined) second.adopt(device);
     await pass(second, 30 * MINUTE_MS);
     assert.equal(second.countByNode('web'), { 'pi-1': 5, 'pi-2': 1 });
-    await second.until(() => second.countByNode('web')['pi-2'] === 2, 5_000);
+    await second.until(() => second.countByNode('web')['pi-2'] === 2, STEP_MS);
     await second.stop();
   });
 
   it('stops for a rollout, which keeps to its own bounds', async () => {
-    const world = await HubWorld.start();
-    await world.devices('pi-1');
+    const world = await begin();
+    await join(world, 'pi-1');
     const strategy = { type: 'RollingUpdate' as const, rollingUpdate: { maxSurge: 1, maxUnavailable: 0 } };
     await willing(world, 'web', 3, { strategy });
     await pass(world, 4 * MINUTE_MS);
-    await world.devices('pi-2');
-    await world.until(() => events(world, 'Rebalancing').length > 0, 1_000);
+    await join(world, 'pi-2');
+    await world.until(() => events(world, 'Rebalancing').length > 0, STEP_MS);
     const seen = watched(world, 'web');
     await world.store.modify('Deployment', 'default', 'web', (draft) => {
       draft.spec.template.spec.containers = [{ name: 'main', image: 'busybox:2' }];
@@ -239,9 +268,47 @@ spec('rebalancing', (it) => {
     await world.stop();
   });
 
+  it('moves what is made in a namespace that has asked long before', async () => {
+    const world = await begin();
+    await join(world, 'pi-1');
+    await world.store.modify('Namespace', '', 'default', (draft) => {
+      draft.metadata.annotations = { 'coxswain.dev/rebalance': 'true' };
+      return true;
+    });
+    await pass(world, MINUTE_MS);
+    await world.deploy('web', 4);
+    await world.until(() => world.ready('web').length === 4);
+    await pass(world, 4 * MINUTE_MS);
+    await join(world, 'pi-2');
+    await world.until(() => Object.values(world.countByNode('web')).join() === '2,2', STEP_MS);
+    await world.stop();
+  });
+
+  it('tells those who only want to know what it would do, once, and does not', async () => {
+    const world = await begin();
+    await join(world, 'pi-1');
+    await world.deploy('web', 4);
+    await annotate(world, 'web', { 'coxswain.dev/rebalance': 'preview' });
+    await world.until(() => world.ready('web').length === 4);
+    await pass(world, 4 * MINUTE_MS);
+    await join(world, 'pi-2');
+    await pass(world, 15 * MINUTE_MS);
+    assert.equal(world.countByNode('web'), { 'pi-1': 4 });
+    const [told, ...others] = events(world, 'RebalancingPreview');
+    assert.equal(others, []);
+    assert.is(told?.count ?? 1, 1);
+    assert.match(
+      told?.message ?? '',
+      /^Would move pod web-\S+ from pi-1, pi-2 suits it better: rules \(gain /,
+    );
+    await annotate(world, 'web', { 'coxswain.dev/rebalance': 'true' });
+    await world.until(() => Object.values(world.countByNode('web')).join() === '2,2', STEP_MS);
+    await world.stop();
+  });
+
   it('says so when an annotation cannot be read, and treats it as off', async () => {
-    const world = await HubWorld.start();
-    await world.devices('pi-1');
+    const world = await begin();
+    await join(world, 'pi-1');
     await world.deploy('web', 2);
     await annotate(world, 'web', { 'coxswain.dev/rebalance': 'yes' });
     await world.until(() => events(world, 'InvalidAnnotation').length === 1, 500);

@@ -81,6 +81,37 @@ spec('the scheduler', (it) => {
     await world.stop();
   });
 
+  it('spreads the first pods after a restart, whichever device has told its load already', async () => {
+    const first = await HubWorld.start();
+    const devices = await first.devices('worker-1', 'worker-2', 'worker-3');
+    await first.stop(true);
+    const world = await HubWorld.start({ directory: first.directory, clock: first.clock });
+    for (const device of devices) {
+      device.tells = device.name === 'worker-3';
+      world.adopt(device);
+    }
+    await world.until(() => world.telemetry.isFresh('worker-3'));
+    const counts = (): Record<string, number> => {
+      const all: Record<string, number> = {};
+      for (const { spec: placed } of world.store.list('Pod', 'default'))
+        if (placed.nodeName !== undefined) all[placed.nodeName] = (all[placed.nodeName] ?? 0) + 1;
+      return all;
+    };
+    const even = { 'worker-1': 4, 'worker-2': 4, 'worker-3': 4 };
+    await world.deploy('web', 6);
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f']) await bare(world, name);
+    await world.until(() => Object.values(counts()).reduce((a, b) => a + b, 0) === 12);
+    assert.equal(counts(), even);
+    // One that is known to be busy is left out all the same.
+    const [, , third] = devices;
+    if (third !== undefined) third.cpuRatio = 0.9;
+    await world.until(() => (world.telemetry.fresh('worker-3')?.load.heldCpuRatio ?? 0) > 0.8, 100);
+    await world.deploy('api', 4);
+    await world.until(() => world.ready('api').length === 4);
+    assert.equal(world.countByNode('api'), { 'worker-1': 2, 'worker-2': 2 });
+    await world.stop();
+  });
+
   it('judges a device with stale telemetry by requests and says so', async () => {
     const world = await HubWorld.start();
     const [device] = await world.devices('worker-1');

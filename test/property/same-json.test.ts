@@ -26,6 +26,15 @@ spec('equality of content', (it) => {
     );
   });
 
+  it('takes members for their own that every object inherits', () => {
+    for (const name of ['constructor', 'valueOf', 'toString', 'hasOwnProperty'])
+      for (const other of [[], {}, 'x', null]) {
+        assert.not(sameJson({}, { [name]: other }), name);
+        assert.not(sameJson({ [name]: other }, {}), name);
+        assert.ok(sameJson({ [name]: other }, { [name]: other }), name);
+      }
+  });
+
   it('does not depend on the order of members or on absent ones', () => {
     fc.assert(fc.property(values, (a) => sameJson(a, shuffled(a)) && sameJson(shuffled(a), a)));
   });

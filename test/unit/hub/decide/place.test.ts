@@ -188,6 +188,17 @@ spec('place: scores', (it) => {
     assert.match(placed.ok ? placementText(placed, 2) : '', 'judged by requests alone');
   });
 
+  it('takes loads below half for alike while somebody has yet to tell, and no others', () => {
+    const told = nodeOf('b', { levelled: true });
+    const untold = nodeOf('a', { live: undefined, levelled: true });
+    assert.is(chosen(podOf(), [told, untold]), 'a', 'the first by name of two that are alike');
+    assert.is(chosen(podOf(), [nodeOf('b'), untold]), 'b');
+    assert.equal(placeMany(6, podOf({ ownerUid: undefined }), [told, untold]), { a: 3, b: 3 });
+    assert.is(chosen(podOf(), [nodeOf('b', { live: live(0.7), levelled: true }), untold]), 'a');
+    const busy = nodeOf('a', { live: live(0.7), levelled: true });
+    assert.is(chosen(podOf(), [told, busy]), 'b');
+  });
+
   const preferA = {
     preferredDuringSchedulingIgnoredDuringExecution: [
       {

@@ -1,6 +1,7 @@
 import * as assert from 'uvu/assert';
 import { nextMoveStep } from '../../../../hub/decide/rebalance-move.ts';
 import { isMovable, isSettled, rebalanceTerms } from '../../../../hub/decide/rebalance-terms.ts';
+import { DEFAULT_REBALANCE_TIMES } from '../../../../hub/decide/rebalance-times.ts';
 import { MOVING, planReplicas } from '../../../../hub/decide/replicas.ts';
 import type { Namespace } from '../../../../protocol/kinds/core.ts';
 import type { Pod, PodSpec } from '../../../../protocol/kinds/pod.ts';
@@ -170,12 +171,18 @@ spec('who is moved', (it) => {
   const terms = (own: Record<string, string>, spaces: Record<string, string> = {}): unknown => {
     const wanted = deployment('a');
     wanted.metadata.annotations = own;
-    const { isOn, maxMovesPerHour, scope, bad } = rebalanceTerms(wanted, namespace(spaces));
-    return [isOn, maxMovesPerHour, scope, ...bad.map((b) => `${b.on} ${b.annotation}`)];
+    const { isOn, isPreview, maxMovesPerHour, scope, bad } = rebalanceTerms(wanted, namespace(spaces));
+    return [
+      isPreview ? 'preview' : isOn,
+      maxMovesPerHour,
+      scope,
+      ...bad.map((b) => `${b.on} ${b.annotation}`),
+    ];
   };
   const cases: readonly [string, unknown, unknown[]][] = [
     ['nobody without asking', terms({}), [false, 6, 'default']],
     ['a Deployment that asks', terms({ [REBALANCE]: 'true', [MAX]: '2' }), [true, 2, 'default/web']],
+    ['nobody who only wants to know', terms({ [REBALANCE]: 'preview' }), ['preview', 6, 'default/web']],
     ['all of a Namespace that asks', terms({}, { [REBALANCE]: 'true', [MAX]: '0' }), [true, 0, 'default']],
     [
       'save those who say no',
@@ -217,7 +224,7 @@ spec('who is moved', (it) => {
 
   it('pods that nothing ties to their node', () => {
     const movable = (one: Pod, parts: Partial<PodSpec> = {}): boolean =>
-      isMovable({ ...one, spec: { ...one.spec, ...parts } }, MARKED_MS);
+      isMovable({ ...one, spec: { ...one.spec, ...parts } }, MARKED_MS, DEFAULT_REBALANCE_TIMES);
     assert.ok(movable(mine('a')));
     assert.ok(
       movable(mine('a'), {

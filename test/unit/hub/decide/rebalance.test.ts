@@ -1,13 +1,15 @@
 import * as assert from 'uvu/assert';
 import type { LiveState, NodeState } from '../../../../hub/decide/node-state.ts';
 import type { PodToPlace } from '../../../../hub/decide/pod-to-place.ts';
-import { judgeMove, type Outlook } from '../../../../hub/decide/rebalance.ts';
-import { LONG_MS, mostUsed, rangeOf, withReading, withUse } from '../../../../hub/decide/rebalance-load.ts';
+import { isStillBetter, judgeMove, type Outlook } from '../../../../hub/decide/rebalance.ts';
+import { mostUsed, rangeOf, withReading, withUse } from '../../../../hub/decide/rebalance-load.ts';
 import { planRound, type Round, type Wish } from '../../../../hub/decide/rebalance-round.ts';
+import { DEFAULT_REBALANCE_TIMES as TIMES } from '../../../../hub/decide/rebalance-times.ts';
 import { live, nodeOf, podOf } from '../../../build/placement.ts';
 import { spec } from '../../../spec.ts';
 
 const MINUTE_MS = 60_000;
+const LONG_MS = TIMES.longMs;
 const MIB = 2 ** 20;
 
 const using = (cpuMilli: number): PodToPlace => podOf({ estimate: { cpuMilli, memoryBytes: 8 * MIB } });
@@ -33,6 +35,7 @@ function verdict(
       ...outlook,
     },
     { from: range(from), to: range(to) },
+    TIMES,
   );
   return judged.do === 'leave' ? `${judged.why}${judged.byLoad ? ' by load' : ''}` : judged.do;
 }
@@ -83,13 +86,36 @@ spec('judgeMove', (it) => {
   for (const [name, is, expected] of cases) it(name, () => assert.is(is, expected));
 });
 
+spec('isStillBetter', (it) => {
+  const still = (from: LiveState | undefined, to: LiveState | undefined, price = 0): boolean =>
+    isStillBetter({
+      pod: using(20),
+      from: nodeOf('from', { live: from }),
+      to: nodeOf('to', { live: to }),
+      beside: { rules: 280, price },
+      unruly: false,
+    });
+  it('takes a node that is busy starting the replacement for no worse', () => {
+    assert.ok(still(live(0.05), live(0.1)));
+    assert.ok(still(live(0.05), live(0.45)));
+  });
+  it('gives up for one that has got much worse, unless much is gained', () => {
+    assert.not(still(live(0.05), live(0.75)));
+    assert.not(still(live(0.05), live(0.95)));
+    assert.ok(still(live(0.9), live(0.95)));
+  });
+  it('goes by objects alone where one of them is silent', () => {
+    assert.ok(still(undefined, live(0.99)));
+  });
+});
+
 spec('the load of a long time', (it) => {
   it('forgets peaks in its least and dips in its most', () => {
-    let history = withReading(undefined, live(0.3), 0);
+    let history = withReading(undefined, live(0.3), 0, TIMES);
     for (let atMs = 3_000; atMs <= 20 * MINUTE_MS; atMs += 3_000) {
       const isPeak = atMs % (6 * MINUTE_MS) < 4 * MINUTE_MS;
-      history = withReading(history, live(isPeak ? 0.95 : 0.3), atMs);
-      const range = rangeOf(history, atMs);
+      history = withReading(history, live(isPeak ? 0.95 : 0.3), atMs, TIMES);
+      const range = rangeOf(history, atMs, TIMES);
       assert.is(range?.least.heldCpuRatio, 0.3);
       if (atMs > 5 * MINUTE_MS) assert.is(range?.most.heldCpuRatio, 0.95);
     }
@@ -97,19 +123,19 @@ spec('the load of a long time', (it) => {
   });
 
   it('counts the last reading as long as nothing else is told', () => {
-    const history = withReading(withReading(undefined, live(0.2), 0), live(0.9), MINUTE_MS);
-    assert.is(rangeOf(history, 5.5 * MINUTE_MS)?.least.heldCpuRatio, 0.2);
-    assert.is(rangeOf(history, 6.5 * MINUTE_MS)?.least.heldCpuRatio, 0.9);
-    assert.is(rangeOf(history, MINUTE_MS)?.knownMs, MINUTE_MS);
-    assert.is(rangeOf(history, 60 * MINUTE_MS)?.knownMs, LONG_MS);
+    const history = withReading(withReading(undefined, live(0.2), 0, TIMES), live(0.9), MINUTE_MS, TIMES);
+    assert.is(rangeOf(history, 5.5 * MINUTE_MS, TIMES)?.least.heldCpuRatio, 0.2);
+    assert.is(rangeOf(history, 6.5 * MINUTE_MS, TIMES)?.least.heldCpuRatio, 0.9);
+    assert.is(rangeOf(history, MINUTE_MS, TIMES)?.knownMs, MINUTE_MS);
+    assert.is(rangeOf(history, 60 * MINUTE_MS, TIMES)?.knownMs, LONG_MS);
   });
 
   it('knows the most that a pod used', () => {
-    let history = withUse(undefined, { cpuMilli: 10, memoryBytes: 5 }, 0);
-    history = withUse(history, { cpuMilli: 500, memoryBytes: 1 }, 1_000);
-    history = withUse(history, { cpuMilli: 20, memoryBytes: 1 }, LONG_MS);
+    let history = withUse(undefined, { cpuMilli: 10, memoryBytes: 5 }, 0, TIMES);
+    history = withUse(history, { cpuMilli: 500, memoryBytes: 1 }, 1_000, TIMES);
+    history = withUse(history, { cpuMilli: 20, memoryBytes: 1 }, LONG_MS, TIMES);
     assert.equal(mostUsed(history), { cpuMilli: 500, memoryBytes: 5 });
-    history = withUse(history, { cpuMilli: 20, memoryBytes: 1 }, 2 * LONG_MS);
+    history = withUse(history, { cpuMilli: 20, memoryBytes: 1 }, 2 * LONG_MS, TIMES);
     assert.equal(mostUsed(history), { cpuMilli: 20, memoryBytes: 1 });
   });
 });
@@ -120,6 +146,7 @@ const wish = (parts: Partial<Wish> = {}): Wish => ({
   deployment: 'default/web',
   scope: 'default',
   maxMovesPerHour: 6,
+  isPreview: false,
   from: 'a',
   to: 'b',
   why: 'rules',
@@ -131,6 +158,7 @@ const wish = (parts: Partial<Wish> = {}): Wish => ({
 
 const round = (wishes: readonly Wish[], parts: Partial<Round> = {}): Round => ({
   nowMs: 10 * MINUTE_MS,
+  times: TIMES,
   wishes,
   isForming: false,
   standing: new Map(wishes.map(({ key }) => [key, 0])),
@@ -177,6 +205,17 @@ spec('planRound', (it) => {
     ],
   ];
   for (const [name, on, expected] of cases) it(name, () => assert.is(planRound(on).begin?.podUid, expected));
+
+  it('tells what it would do for those who only want to know, and begins another', () => {
+    const plan = planRound(round([wish({ isPreview: true, podUid: 'x' }), wish()], { moving: ['x/x'] }));
+    assert.is(plan.begin?.podUid, 'p');
+    assert.equal(
+      plan.previews.map((w) => w.podUid),
+      ['x'],
+    );
+    const young = round([wish({ isPreview: true })], { standing: stands(MINUTE_MS) });
+    assert.equal(planRound(young).previews, []);
+  });
 
   it('looks again only while somebody would like to leave', () => {
     assert.is(planRound(round([])).lookAgainMs, undefined);

@@ -50,6 +50,29 @@ spec('the state that placement keeps', (it) => {
     assert.is(state.nodes.get('a')?.live, undefined);
   });
 
+  it('levels loads until every ready node has told its own once, whichever comes or goes', () => {
+    const told = new Set(['a']);
+    const unready = nodeObject('c');
+    const world = new PlacementWorld([nodeObject('a'), nodeObject('b')], [], (name) =>
+      told.has(name) ? sample(0) : undefined,
+    );
+    const { state } = world;
+    const levelled = (): boolean[] => state.nodes.nodes.flatMap((n) => (n === undefined ? [] : [n.levelled]));
+    assert.equal(levelled(), [true, true]);
+    told.add('b');
+    state.refreshLive();
+    assert.equal(levelled(), [false, false]);
+    told.delete('b');
+    state.refreshLive();
+    assert.equal(levelled(), [false, false], 'a silence later is another thing');
+    state.setNode({ ...unready, status: { ...unready.status, conditions: [] } });
+    assert.equal(levelled(), [false, false, false], 'nobody waits for a node that is not ready');
+    state.setNode(nodeObject('c'));
+    assert.equal(levelled(), [true, true, true]);
+    state.removeNode('c');
+    assert.equal(levelled(), [false, false]);
+  });
+
   it('keeps the pods of a node that is away, and finds them again', () => {
     const pod = podObject('p', { on: 'a', labels: { app: 'web' }, requests: { cpu: '1' } });
     const { state, placer } = new PlacementWorld([nodeObject('a'), nodeObject('b')], [pod]);
