@@ -41,7 +41,7 @@ lab_up() {
 need_tools() {
   local tool missing=''
   for tool in ip:iproute2 nsenter:util-linux nft:nftables iptables:iptables mkfs.ext4:e2fsprogs dockerd:docker.io \
-    containerd:containerd docker:docker.io perl:perl curl:curl pgrep:procps busybox:busybox; do
+    containerd:containerd docker:docker.io perl:perl curl:curl pgrep:procps busybox:busybox $(apparmor_tool); do
     command -v "${tool%%:*}" >/dev/null || missing+=" ${tool#*:}"
   done
   [ -z "$missing" ] || die "missing here: apt-get install$missing"

@@ -56,3 +56,7 @@ is_built() (
 
 # age_of PID: a value that stays the same while PID is the same process (its start time), empty when it is gone
 age_of() { [ -r "/proc/$1/stat" ] && sed -E 's/^.*\) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20; }
+
+# apparmor_tool: the tool and its package that Docker starts no container without, where the kernel has AppArmor on; docker.io
+# only recommends it, so a small Debian has none
+apparmor_tool() { ! grep -qsx Y "${APPARMOR_ENABLED:-/sys/module/apparmor/parameters/enabled}" || echo apparmor_parser:apparmor; }

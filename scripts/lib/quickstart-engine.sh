@@ -37,7 +37,8 @@ install_missing() {
   ensure_packages "what quickstart uses" ss:iproute2 curl:curl tar:tar
   ensure_node
   ensure_kubectl
-  ensure_packages "runs the containers" dockerd:docker.io docker:docker.io iptables:iptables
+  # shellcheck disable=SC2046 # a word or none
+  ensure_packages "runs the containers" dockerd:docker.io docker:docker.io iptables:iptables $(apparmor_tool)
   ensure_npm_packages "$REPO"
   ensure_built "$REPO"
 }
