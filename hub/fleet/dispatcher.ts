@@ -7,7 +7,7 @@ import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../protocol/kinds/storage.ts';
 import { type DesiredPod, type Item, MAX_PACKET_BYTES } from '../../protocol/wire/messages.ts';
 import type { Change } from '../cluster.ts';
-import { assignment, itemOf } from '../decide/assignment.ts';
+import { assignment, isSameForDevice, itemOf } from '../decide/assignment.ts';
 import { indexOf, planDesired } from '../decide/desired-delta.ts';
 import { claimedVolumes, isBound, usesClaim } from '../decide/volumes/pod-volumes.ts';
 import { removalsByNode } from '../decide/volumes/volume-step.ts';
@@ -109,12 +109,17 @@ export class Dispatcher {
       if (previous !== undefined) this.#references.note(previous, false);
       this.#references.note(object, true);
     }
-    const same =
-      type === 'modified' && previous !== undefined && this.#item(previous).rev === this.#item(object).rev;
-    if (same) return;
+    if (type === 'modified' && previous !== undefined && this.#isSame(previous, object)) return;
     for (const name of new Set([object.spec.nodeName, previous?.spec.nodeName])) {
       if (name !== undefined) this.#queue.add(name);
     }
+  }
+
+  /** True when a device is told the same of both. Most changes are of status, and share all else: their item is the one before. */
+  #isSame(previous: Pod, object: Pod): boolean {
+    const item = this.#item(previous);
+    if (isSameForDevice(previous, object)) this.#items.set(object, item);
+    return item.rev === this.#item(object).rev;
   }
 
   #onNode({ object, previous }: Change<Node>): void {

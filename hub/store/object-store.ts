@@ -23,7 +23,7 @@ import type {
   UpdateOptions,
   WriteOptions,
 } from './store-options.ts';
-import { type Outcome, storageKey, WriteQueue } from './write-queue.ts';
+import { type Outcome, storageKey, WriteQueue, type WriteSink } from './write-queue.ts';
 
 const HISTORY: HistoryLimits = { changes: 10_000, bytes: 8 * 1024 * 1024 };
 
@@ -54,10 +54,10 @@ export class ObjectStore {
       revision: at,
     }));
     const publish = (change: Change, bytes: number): void => this.#memory.publish(change, bytes);
-    const { map, log } = options;
-    this.#writes = new WriteQueue({ commit: (changes) => map.commit(changes), publish, log }, revision);
     // Only what is used is kept: holding on to the options would keep every object as it was at the start.
-    const { clock, ids = systemIds, admission } = options;
+    const { map, log, clock, ids = systemIds, admission } = options;
+    const commit: WriteSink['commit'] = (changes) => map.commit(changes);
+    this.#writes = new WriteQueue({ commit, publish, clock, log }, revision);
     const newest: NewestObject = (kind, namespace, name) => this.newest(kind, namespace, name);
     const nowMs = (): number => clock.nowMs();
     const look = { get: newest, list: (kind: string, ns: string) => this.#newestOf(kind, ns) };
@@ -204,7 +204,11 @@ export class ObjectStore {
   ): Promise<Removal[]> {
     const found = this.listObjects(kind, namespace).items.filter(matches);
     const deletions = found.map(({ metadata }) =>
-      this.deleteObject(kind, metadata.namespace ?? '', metadata.name, { ...options, uid: metadata.uid }),
+      this.deleteObject(kind, metadata.namespace ?? '', metadata.name, {
+        ...options,
+        uid: metadata.uid,
+        canWait: true,
+      }),
     );
     const removals: Removal[] = [];
     for (const result of await Promise.allSettled(deletions)) {
@@ -218,7 +222,7 @@ export class ObjectStore {
   async bind(namespace: string, podName: string, podUid: string, nodeName: string): Promise<void> {
     const pod = { namespace, name: podName, uid: podUid };
     const spec = this.#spec('Pod');
-    await this.#write(() => planBind(this.#context, spec, pod, nodeName), {});
+    await this.#write(() => planBind(this.#context, spec, pod, nodeName), { canWait: true });
   }
 
   /** The newest state, also when it is still on its way to the disk. */
@@ -253,7 +257,7 @@ export class ObjectStore {
 
   async #write(plan: () => Step, options: WriteOptions): Promise<Outcome> {
     if (options.dryRun === true) return dryRun(plan());
-    const outcome = await this.#writes.submit(plan);
+    const outcome = await this.#writes.submit(plan, options.canWait === true);
     this.#log?.debug('object written', {
       kind: outcome.object.kind,
       key: `${outcome.object.metadata.namespace ?? ''}/${outcome.object.metadata.name}`,

@@ -42,7 +42,9 @@ export class SimulatedFleet {
       const count = Math.min(options.perProcess, options.devices - first);
       const names = Array.from({ length: count }, (_, i) => deviceName(first + i));
       const args = ['--import', 'tsx', MAIN, options.hubDir, options.mqttUrl, folder, ...names];
-      const child = spawn('nice', ['-n', String(NICENESS), process.execPath, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+      const child = spawn('nice', ['-n', String(NICENESS), process.execPath, ...args], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
       groups.push({ names, child });
     }
     const fleet = new SimulatedFleet(groups, folder);
