@@ -43,7 +43,7 @@ export const REVISIONS_KEY = '!revisions';
 const RESERVED_REVISIONS = 100_000;
 const BATCH_WRITES = 1000;
 /** Writes on their way, beyond which those that can wait do so: a write that somebody waits for has at most these before it. */
-const MAX_AHEAD = 64;
+const MAX_AHEAD = 128;
 
 interface Waiting {
   readonly plan: () => Step;

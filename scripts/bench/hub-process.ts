@@ -31,18 +31,9 @@ export class HubProcess {
     const directory = mkdtempSync(join(tmpdir(), 'bench-hub-'));
     const flags = ['--data-dir', directory, '--bind', '127.0.0.1', '--api-port', '0', '--mqtt-port', '0'];
     const program = options.bundled === true ? [BUNDLE] : ['--import', 'tsx', MAIN];
-    const child = spawn(
-      process.execPath,
-      [
-        ...(process.env['COX_HUB_FLAGS']?.split(' ').filter(Boolean) ?? []),
-        ...program,
-        ...flags,
-        ...(options.flags ?? []),
-      ],
-      {
-        stdio: ['ignore', 'pipe', 'pipe'],
-      },
-    );
+    const child = spawn(process.execPath, [...program, ...flags, ...(options.flags ?? [])], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const hub = new HubProcess(child, directory);
     let log = '';
     await new Promise<void>((resolve, reject) => {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('./devices-main.ts', import.meta.url));
-const START_MS = 120_000;
+const START_MS = 300_000;
 /** In reality the devices are other machines: they get the processor time that hub and clients leave. */
 const NICENESS = 10;
 

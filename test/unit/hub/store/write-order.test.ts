@@ -20,7 +20,7 @@ spec('Store, what somebody waits for goes first', (it) => {
     open();
     await Promise.all([...loops, asked]);
     const at = seen.indexOf('asked');
-    assert.ok(at > 0 && at <= 64, `after ${at} of 300`);
+    assert.ok(at > 0 && at <= 128, `after ${at} of 300`);
     const order = seen.filter((name) => name !== 'asked');
     assert.equal(
       order,
