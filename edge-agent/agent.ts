@@ -1,16 +1,15 @@
 import { randomBytes } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
-import { arch, hostname, platform, release } from 'node:os';
-import { join, resolve } from 'node:path';
-import { sleep, systemClock, type Timer, toTime } from '../kit/clock.ts';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import { systemClock } from '../kit/clock.ts';
 import type { Logger } from '../kit/logger.ts';
 import { VERSION } from '../kit/version.ts';
+import { Board } from './board.ts';
 import { noteTime } from './cache/floored-clock.ts';
 import type { HeldState } from './decide/desired-step.ts';
-import { deviceCounts } from './decide/devices.ts';
 import { Outbox } from './decide/outbox.ts';
 import { type Profile, withSettings } from './decide/profile.ts';
-import type { Defence } from './defence/defence.ts';
 import { nodeItem, toDesiredState } from './desired-state.ts';
 import { type AgentGround, groundOf } from './ground.ts';
 import { DesiredKeeper } from './link/desired-keeper.ts';
@@ -18,27 +17,16 @@ import { readIdentity } from './link/identity.ts';
 import { Link } from './link/link.ts';
 import { MqttTransport } from './link/mqtt-transport.ts';
 import { Renewer } from './link/renewer.ts';
-import { containerLimits, makeDefence } from './node-defence.ts';
+import { containerLimits } from './node-defence.ts';
 import type { AgentOptions, Opened } from './open.ts';
 import { PodManager } from './pods/pod-manager.ts';
-import { DeviceWatch } from './sensors/device-watch.ts';
-import { FactsKeeper } from './sensors/facts-keeper.ts';
-import type { MachineFiles } from './sensors/machine-files.ts';
 import { readMemory } from './sensors/node-sampler.ts';
 import type { RunningContainer } from './sensors/pod-usage.ts';
-import { Telemeter } from './sensors/telemeter.ts';
 import { StreamServer } from './streams/stream-server.ts';
 
-/** How often the facts are looked at again, at most, in ms; only while a hub listens. */
-const FACTS_MS = 10_000;
 /** The inventory's child processes wait until the pods have started, in ms. */
 const INVENTORY_DELAY_MS = 15_000;
 const STARTS_AT_ONCE = 4;
-/** How often to look whether the engine is back while it does not answer, in ms. */
-const ENGINE_LOOK_MS = 250;
-/** How long the link waits at the start for the engine's first answer, in ms: a restart of the agent is no failure of the engine. */
-const ENGINE_WAIT_MS = 3_000;
-const ENGINE_STEP_MS = 20;
 
 /**
  * The agent as a whole, put together from its rooms. Order of a start: cache read, pods started, and only then the link. Stopping or
@@ -48,40 +36,29 @@ export class Agent {
   readonly #options: AgentOptions;
   readonly #log: Logger;
   readonly #ground: AgentGround;
-  readonly #files: MachineFiles;
   readonly #opened: Opened;
   readonly #stopping = new AbortController();
   readonly #outbox = new Outbox(randomBytes(6).toString('hex'));
-  readonly #facts: FactsKeeper;
   readonly #pods: PodManager;
+  readonly #board: Board;
   readonly #keeper: DesiredKeeper;
-  readonly #telemeter: Telemeter;
-  readonly #devices: DeviceWatch;
-  readonly #defence: Defence;
   readonly #streams: StreamServer;
   readonly #link: Link;
   #profile: Profile;
-  #engineVersion = '';
-  #factsMs = Number.NEGATIVE_INFINITY;
   /** True once a whole desired state is known, from the cache or from the hub. */
   #isTold: boolean;
   #watcher: FSWatcher | undefined;
-  #engineLook: Timer | undefined;
 
   constructor(options: AgentOptions, opened: Opened, ground: AgentGround = groundOf(options)) {
     this.#options = options;
     this.#ground = ground;
-    this.#files = ground.files;
     this.#opened = opened;
     this.#log = options.log;
     this.#isTold = opened.cache.content === 'held';
     this.#profile = withSettings(opened.profile, nodeItem(opened.cache.held)?.settings);
-    this.#devices = this.#makeDevices();
-    this.#facts = this.#makeFacts();
     this.#pods = this.#makePods();
-    this.#defence = this.#makeDefence();
     this.#keeper = this.#makeKeeper();
-    this.#telemeter = this.#makeTelemeter();
+    this.#board = this.#makeBoard();
     this.#streams = new StreamServer({
       log: this.#log.with({ room: 'streams' }),
       runtime: this.#ground.streams,
@@ -105,25 +82,24 @@ export class Agent {
       pods: [...cache.held.items.values()].filter((item) => item.kind === 'pod').length,
     });
     if (this.#isTold) this.#hand(cache.held);
-    this.#devices.start();
+    this.#board.start();
     await this.#pods.start(this.#stopping.signal);
     // From now on the defence looks by itself whenever nobody else does.
-    this.#refreshFacts();
+    this.#board.refresh();
     if (this.#options.offline) return;
     if (!identity.ok) this.#log.error('identity not usable, running what is known', { why: identity.why });
-    await this.#engineAnswered();
+    await this.#board.engineAnswered();
     if (this.#stopping.signal.aborted) return;
     this.#link.start();
     this.#watchIdentity();
-    this.#opened.clock.after(INVENTORY_DELAY_MS, () => void this.#takeInventory());
+    this.#opened.clock.after(INVENTORY_DELAY_MS, () => void this.#board.takeInventory());
   }
 
   /** Ends the conversation with the hub, flushes, notes the time. Touches no container. */
   async stop(): Promise<void> {
     this.#stopping.abort();
     this.#watcher?.close();
-    this.#devices.stop();
-    await this.#defence.stop();
+    await this.#board.stop();
     await this.#link.stop();
     await this.#pods.stop();
     await this.#opened.cache.cache.close();
@@ -135,64 +111,6 @@ export class Agent {
   #nodeName(): string {
     const { identity } = this.#opened;
     return identity.ok ? identity.identity.nodeName : hostname().toLowerCase();
-  }
-
-  #diskPath(): string {
-    return this.#options.diskPath === '' ? this.#options.dataDir : this.#options.diskPath;
-  }
-
-  #makeFacts(): FactsKeeper {
-    return new FactsKeeper({
-      files: this.#files,
-      diskPath: this.#diskPath(),
-      agentVersion: VERSION,
-      cpuCount: this.#ground.cpuCount,
-      platform: platform(),
-      arch: arch(),
-      kernelVersion: release(),
-      nodeName: () => this.#nodeName(),
-      profile: () => this.#profile,
-      engine: () => ({ isReady: this.#pods?.engineReady ?? false, version: this.#engineVersion }),
-      nowTime: () => toTime(this.#opened.clock.nowMs()),
-      removedVolumes: () => this.#pods?.removedVolumes ?? [],
-      dataDir: resolve(this.#options.dataDir),
-      nowMs: () => this.#opened.clock.monotonicMs(),
-      devices: () => deviceCounts(this.#deviceNames(), this.#devices.units),
-      images: () => this.#defence?.imageFacts,
-    });
-  }
-
-  #deviceNames(): string[] {
-    return this.#profile.devices.map((device) => device.name);
-  }
-
-  #makeDevices(): DeviceWatch {
-    return new DeviceWatch({
-      configs: this.#profile.devices,
-      clock: this.#opened.clock,
-      log: this.#log.with({ room: 'sensors' }),
-      onChange: () => {
-        this.#pods.devicesChanged();
-        this.#refreshFacts();
-      },
-    });
-  }
-
-  #makeDefence(): Defence {
-    return makeDefence({
-      clock: this.#opened.clock,
-      log: this.#log,
-      files: this.#files,
-      diskPath: this.#diskPath(),
-      store: this.#ground.images,
-      platform: this.#ground.platform,
-      pods: this.#pods.defence,
-      nodeName: () => this.#nodeName(),
-      profile: () => this.#profile,
-      reading: () => this.#facts.pressure,
-      refresh: () => this.#refreshFacts(),
-      onImagesChanged: () => this.#refreshFacts(),
-    });
   }
 
   #makePods(): PodManager {
@@ -212,20 +130,20 @@ export class Agent {
           this.#outbox.putEvent(event);
           this.#link.outboxChanged();
         },
-        onVolumes: () => this.#refreshFacts(),
-        onImagesTouched: () => this.#defence.engineChanged(),
+        onVolumes: () => this.#board.refresh(),
+        onImagesTouched: () => this.#board.engineChanged(),
       },
       node: {
         nodeName: this.#nodeName(),
         hostIp: () =>
-          this.#facts.facts.addresses.find((a) => a.type === 'InternalIP')?.address ?? '127.0.0.1',
+          this.#board.facts.addresses.find((a) => a.type === 'InternalIP')?.address ?? '127.0.0.1',
         cpuMilli: this.#ground.cpuCount * 1000,
-        memoryBytes: readMemory(this.#files).totalBytes,
+        memoryBytes: readMemory(this.#ground.files).totalBytes,
         network: { name: options.network, bridge: options.bridge, masquerade: true },
         containerLimits: () => containerLimits(this.#profile),
         platform: () => this.#ground.platform,
       },
-      devices: () => ({ names: this.#deviceNames(), units: this.#devices.units }),
+      devices: () => this.#board.deviceStock,
       dataDir: options.dataDir,
       runDir: options.runDir,
       concurrency: STARTS_AT_ONCE,
@@ -261,19 +179,22 @@ export class Agent {
     this.#isTold = true;
     this.#hand(next);
     this.#profile = withSettings(this.#opened.profile, nodeItem(next)?.settings);
-    this.#refreshFacts();
+    this.#board.refresh();
   }
 
-  #makeTelemeter(): Telemeter {
-    return new Telemeter(
-      {
-        files: this.#files,
-        diskPath: this.#diskPath(),
-        cadence: () => this.#profile,
-        containers: () => this.#running(),
-      },
-      systemClock.monotonicMs(),
-    );
+  #makeBoard(): Board {
+    return new Board({
+      options: this.#options,
+      opened: this.#opened,
+      ground: this.#ground,
+      nodeName: this.#nodeName(),
+      pods: this.#pods,
+      log: this.#log,
+      signal: this.#stopping.signal,
+      profile: () => this.#profile,
+      running: () => this.#running(),
+      onFacts: () => this.#link.factsChanged(),
+    });
   }
 
   #running(): RunningContainer[] {
@@ -299,11 +220,7 @@ export class Agent {
       renewIfDue: (identity, wasRefused) => renewer.renewIfDue(identity, wasRefused),
       reconnectMaxMs: () => this.#profile.reconnectMaxMs,
       random: Math.random,
-      onConnected: (localAddress) => {
-        this.#facts.setAddress(localAddress);
-        this.#facts.refresh();
-        this.#telemeter.restart(clock.monotonicMs());
-      },
+      onConnected: (localAddress) => this.#board.connected(localAddress),
       onDisconnected: () => this.#streams.connectionLost(),
       session: {
         clock,
@@ -311,65 +228,14 @@ export class Agent {
         agentVersion: VERSION,
         outbox: this.#outbox,
         keeper: this.#keeper,
-        facts: () => this.#facts.facts,
+        facts: () => this.#board.facts,
         cadence: () => this.#profile,
-        takeSample: () => this.#sample(),
+        takeSample: () => this.#board.sample(),
         onWelcome: (atMs) => clock.learn(atMs),
         onOpen: (message) => this.#streams.accept(message),
         onStreamFrame: (stream, frame) => this.#streams.receive(stream, frame),
       },
     });
-  }
-
-  #sample(): Uint8Array | undefined {
-    const nowMs = systemClock.monotonicMs();
-    if (nowMs - this.#factsMs >= Math.min(FACTS_MS, this.#profile.sampleMs)) this.#refreshFacts();
-    return this.#telemeter.take(nowMs);
-  }
-
-  #refreshFacts(): void {
-    this.#factsMs = systemClock.monotonicMs();
-    if (this.#pods.engineReady && this.#engineVersion === '') void this.#askEngine();
-    if (!this.#pods.engineReady) this.#engineVersion = '';
-    if (this.#facts.refresh()) this.#link.factsChanged();
-    if (!this.#pods.engineReady) this.#lookAgain();
-    this.#defence.look();
-  }
-
-  /** While the engine is away the node takes no pods: the hub shall hear at once that it is back. */
-  #lookAgain(): void {
-    this.#engineLook ??= this.#opened.clock.after(ENGINE_LOOK_MS, () => {
-      this.#engineLook = undefined;
-      if (this.#pods.engineReady) this.#refreshFacts();
-      else if (!this.#stopping.signal.aborted) this.#lookAgain();
-    });
-  }
-
-  async #engineAnswered(): Promise<void> {
-    const { clock } = this.#opened;
-    const lateMs = clock.monotonicMs() + ENGINE_WAIT_MS;
-    while (!this.#pods.engineReady && clock.monotonicMs() < lateMs && !this.#stopping.signal.aborted) {
-      await sleep(clock, ENGINE_STEP_MS);
-    }
-  }
-
-  async #askEngine(): Promise<void> {
-    try {
-      this.#engineVersion = (await this.#ground.runtime.info(this.#stopping.signal)).version;
-    } catch (err) {
-      // Asked again with the next look at the facts.
-      this.#log.debug('engine version not known yet', { err });
-    }
-  }
-
-  async #takeInventory(): Promise<void> {
-    try {
-      this.#facts.setInventory(await this.#ground.takeInventory());
-      this.#refreshFacts();
-    } catch (err) {
-      // Nice to have: the files of the machine have told the rest.
-      this.#log.warn('inventory of the board not taken', { err });
-    }
   }
 
   #watchIdentity(): void {

@@ -1,6 +1,6 @@
 import { kinds } from '../protocol/kinds/index.ts';
 import type { KindSpec } from '../protocol/kinds/kind.ts';
-import { MinuteAlarm } from './controllers/alarm.ts';
+import { type Alarm, MinuteAlarm } from './controllers/alarm.ts';
 import { Autoscaler } from './controllers/autoscaler.ts';
 import { CronJobController } from './controllers/cron-job.ts';
 import type { CustomResources } from './controllers/custom-resources.ts';
@@ -22,7 +22,7 @@ import { VolumeBinder } from './controllers/volume-binder.ts';
 import type { Liveness } from './fleet/liveness.ts';
 import { liveSource, podUse, usageSource } from './live-source.ts';
 import type { Loop, LoopDeps } from './loop.ts';
-import { Scheduler } from './scheduler/scheduler.ts';
+import { Scheduler, type SchedulerPorts } from './scheduler/scheduler.ts';
 import type { TelemetryView } from './telemetry/telemetry-view.ts';
 
 /** What the loops share with other rooms. */
@@ -35,8 +35,14 @@ export interface SharedParts {
   readonly caPem: string;
 }
 
+/** Other parts than the hub's own, for simulated time. */
+export interface OtherParts {
+  readonly alarm?: Alarm;
+  readonly scheduler?: SchedulerPorts;
+}
+
 /** Every controller and the scheduler, in the order they are started. */
-export function controlLoops(deps: LoopDeps, parts: SharedParts): Loop[] {
+export function controlLoops(deps: LoopDeps, parts: SharedParts, other: OtherParts = {}): Loop[] {
   const { custom, volumes, liveness, telemetry, caPem } = parts;
   const live = liveSource(telemetry);
   const scales = new ScaleTargets(
@@ -44,7 +50,7 @@ export function controlLoops(deps: LoopDeps, parts: SharedParts): Loop[] {
     allKinds(() => custom.served()),
   );
   const storedKinds = allKinds(() => custom.stored());
-  const scheduler = new Scheduler(deps, live, { volumes: new VolumeBinder(deps) });
+  const scheduler = new Scheduler(deps, live, { volumes: new VolumeBinder(deps), ...other.scheduler });
   return [
     custom,
     new NamespaceController(deps, caPem, () => custom.stored()),
@@ -55,7 +61,7 @@ export function controlLoops(deps: LoopDeps, parts: SharedParts): Loop[] {
     new DaemonSetController(deps),
     new StatefulSetController(deps),
     new JobController(deps),
-    new CronJobController(deps, new MinuteAlarm(deps.clock)),
+    new CronJobController(deps, other.alarm ?? new MinuteAlarm(deps.clock)),
     new PriorityClassController(deps),
     new ResourceQuotaController(deps, storedKinds),
     new DisruptionController(deps, scales),

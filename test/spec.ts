@@ -3,7 +3,7 @@ import { type Callback, suite } from 'uvu';
 /** Registers one case; the body may be async. A case that takes longer than the suite's limit fails. */
 export type It = (name: string, body: Callback<unknown>) => void;
 
-/** Options of a suite: `caseTimeoutMs` bounds every case (default 10 s); hooks run around the whole suite. */
+/** Options of a suite: `caseTimeoutMs` bounds every case (default 30 s, which only what hangs ever needs); hooks run around the whole suite. */
 export interface SpecOptions {
   readonly caseTimeoutMs?: number;
   readonly before?: () => Promise<void> | void;
@@ -15,7 +15,7 @@ export interface SpecOptions {
  * suite silently when the call is forgotten. Every case is bounded in time, because uvu waits for ever.
  */
 export function spec(name: string, body: (it: It) => void, options: SpecOptions = {}): void {
-  const limitMs = options.caseTimeoutMs ?? 10_000;
+  const limitMs = options.caseTimeoutMs ?? 30_000;
   const tests = suite(name);
   if (options.before) tests.before(options.before);
   if (options.after) tests.after(options.after);

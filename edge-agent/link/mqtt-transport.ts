@@ -2,8 +2,8 @@ import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import type { Clock } from '../../kit/clock.ts';
 import { type IClientOptions, MqttClient } from '../../kit/mqtt.ts';
+import { PacketScanner } from '../../kit/packet-scanner.ts';
 import { MAX_PACKET_BYTES } from '../../protocol/wire/messages.ts';
-import { InboundGuard } from './inbound-guard.ts';
 import { openTls, parseAddress, toConnectError } from './tls-socket.ts';
 import {
   ConnectError,
@@ -160,8 +160,10 @@ function refusedBeforeReady(address: string, why: string): ConnectError {
 
 /** Cuts the connection when a packet declares more than the wire allows, before the library makes room for it. */
 function guardInbound(socket: TLSSocket, cut: (why: string) => void): void {
-  const guard = new InboundGuard(MAX_PACKET_BYTES);
+  const scanner = new PacketScanner(MAX_PACKET_BYTES, 'broker');
   socket.on('data', (chunk: Buffer) => {
-    if (!guard.accepts(chunk)) cut('the broker sent a packet above the size limit');
+    const problem = scanner.feed(chunk);
+    if (problem === 'PacketTooLarge') cut('the broker sent a packet above the size limit');
+    else if (problem !== undefined) cut('the broker sent bytes that are not MQTT');
   });
 }

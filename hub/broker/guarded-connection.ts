@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import type { Clock, Timer } from '../../kit/clock.ts';
-import { PacketScanner, type ScanProblem } from './packet-scanner.ts';
+import { PacketScanner, type ScanProblem } from '../../kit/packet-scanner.ts';
 
 /** Why a connection was cut by its guard; `Flooding` only slows it down. */
 export type GuardProblem = ScanProblem | 'SlowReader' | 'Flooding';
@@ -40,7 +40,7 @@ export class GuardedConnection extends Duplex {
     this.#clock = clock;
     this.#credit = 2 * limits.packetsPerSecond;
     this.#creditedMs = clock.monotonicMs();
-    this.#scanner = new PacketScanner(limits.maxPacketBytes);
+    this.#scanner = new PacketScanner(limits.maxPacketBytes, 'client');
     this.#onProblem = onProblem;
     socket.on('data', (chunk: Buffer) => this.#take(chunk));
     socket.on('end', () => this.push(null));

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
+import { type FieldError, idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError, conflict, notFound, type ResourceName } from '../../protocol/status.ts';
 import type { SharedFields } from './field-tracking.ts';
@@ -14,6 +14,8 @@ export interface PlanContext {
   newest(kind: string, namespace: string, name: string): KubeObject | undefined;
   /** Completes an object that is being created, after defaulting and before validation; says why not. */
   admit(spec: KindSpec, object: KubeObject): string | undefined;
+  /** Gives a valid object what only one can have; see Admission. */
+  assign(spec: KindSpec, object: KubeObject): readonly FieldError[];
   /** The last word on a valid new object, or new state of one: why not, or undefined. */
   approve(spec: KindSpec, object: KubeObject, previous?: KubeObject): string | undefined;
 }
@@ -103,10 +105,18 @@ export function requireCurrent(
  * the new state no longer has. Counts `generation` up when anything outside metadata and status differs.
  */
 export function settle(spec: KindSpec, next: KubeObject, current: KubeObject): Step {
-  if (isDeepStrictEqual(next, current)) return { type: 'none', spec, object: current };
+  if (isDeepStrictEqual(atItsTimes(next, current), current)) return { type: 'none', spec, object: current };
   if (spec.hasGeneration && !isDeepStrictEqual(content(next), content(current)))
     next.metadata.generation = (current.metadata.generation ?? 0) + 1;
   return { type: isFinished(spec, next) ? 'deleted' : 'modified', spec, object: next, previous: current };
+}
+
+/** The wanted state as if its managers had written when those of the present one did, if they are otherwise the same: a time alone is no change. */
+function atItsTimes(next: KubeObject, current: KubeObject): KubeObject {
+  const [after, before] = [next.metadata.managedFields, current.metadata.managedFields];
+  if (after === before || after === undefined || after.length !== before?.length) return next;
+  const isSame = after.every((entry, i) => isDeepStrictEqual({ ...entry, time: before[i]?.time }, before[i]));
+  return isSame ? { ...next, metadata: { ...next.metadata, managedFields: before } } : next;
 }
 
 function content(object: KubeObject): Record<string, unknown> {

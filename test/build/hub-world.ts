@@ -3,32 +3,16 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createAdmission } from '../../hub/admission.ts';
-import { Autoscaler } from '../../hub/controllers/autoscaler.ts';
-import { CronJobController } from '../../hub/controllers/cron-job.ts';
+import { controlLoops } from '../../hub/control-loops.ts';
 import { CustomResources } from '../../hub/controllers/custom-resources.ts';
-import { DaemonSetController } from '../../hub/controllers/daemon-set.ts';
-import { DeploymentController } from '../../hub/controllers/deployment.ts';
-import { DisruptionController } from '../../hub/controllers/disruption.ts';
-import { GarbageController } from '../../hub/controllers/garbage.ts';
-import { JobController } from '../../hub/controllers/job.ts';
-import { NamespaceController } from '../../hub/controllers/namespace.ts';
-import { NodeLifecycleController } from '../../hub/controllers/node-lifecycle.ts';
 import { PersistentVolumeController } from '../../hub/controllers/persistent-volumes.ts';
-import { PriorityClassController } from '../../hub/controllers/priority-classes.ts';
-import { Rebalancer } from '../../hub/controllers/rebalancer.ts';
-import { ReplicaSetController } from '../../hub/controllers/replica-set.ts';
-import { ResourceQuotaController } from '../../hub/controllers/resource-quota.ts';
-import { ScaleTargets } from '../../hub/controllers/scale-targets.ts';
-import { StatefulSetController } from '../../hub/controllers/stateful-set.ts';
-import { VolumeBinder } from '../../hub/controllers/volume-binder.ts';
 import { ADMIT_DEFAULTS } from '../../hub/decide/admit-pod.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
-import { liveSource, podUse, usageSource } from '../../hub/live-source.ts';
 import type { LoopDeps } from '../../hub/loop.ts';
 import type { AccountTokens } from '../../hub/pki/account-tokens.ts';
-import { Scheduler, type SchedulerPorts } from '../../hub/scheduler/scheduler.ts';
+import type { SchedulerPorts } from '../../hub/scheduler/scheduler.ts';
 import { Store } from '../../hub/store/store.ts';
 import { TelemetryView } from '../../hub/telemetry/telemetry-view.ts';
 import { DurableMap } from '../../kit/durable-map.ts';
@@ -42,7 +26,7 @@ import { MemoryDevice, MemoryLink } from '../fakes/memory-devices.ts';
 import { tokenIssuer } from './token-issuer.ts';
 
 /** Real time a condition may take to come true. */
-const DEADLINE_MS = 8_000;
+const DEADLINE_MS = 25_000;
 
 /** The hub without its doors: real store in a folder of its own, all loops, devices in memory, time by hand. */
 export class HubWorld {
@@ -90,28 +74,14 @@ export class HubWorld {
       newStreamId: () => `stream-${Math.random()}`,
     });
     const custom = new CustomResources(deps, store, kinds);
-    const scales = new ScaleTargets(deps, () => [...kinds, ...custom.served()]);
-    const live = liveSource(this.telemetry);
-    const placing = new Scheduler(deps, live, { volumes: new VolumeBinder(deps), ...scheduler });
+    const { liveness, telemetry } = this;
     this.#loops = [
-      custom,
+      ...controlLoops(
+        deps,
+        { custom, volumes, liveness, telemetry, caPem: 'CA' },
+        { alarm: this.alarm, ...(scheduler === undefined ? {} : { scheduler }) },
+      ),
       this.fleet,
-      new NamespaceController(deps, 'CA', () => custom.stored()),
-      new DeploymentController(deps),
-      new StatefulSetController(deps),
-      new DaemonSetController(deps),
-      new DisruptionController(deps, scales),
-      new Autoscaler(deps, scales, usageSource(this.telemetry)),
-      new ReplicaSetController(deps),
-      new JobController(deps),
-      new CronJobController(deps, this.alarm),
-      new PriorityClassController(deps),
-      new ResourceQuotaController(deps, () => [...kinds, ...custom.stored()]),
-      new NodeLifecycleController(deps, this.liveness),
-      new GarbageController(deps, { customKinds: () => custom.stored() }),
-      volumes,
-      placing,
-      new Rebalancer(deps, { live, useOf: podUse(this.telemetry), preview: placing.preview }),
     ];
   }
 

@@ -39,6 +39,32 @@ spec('Store.updateObject', (it) => {
     assert.is(error.reason, 'NotFound');
   });
 
+  it('takes a later time of the same managers for no change', async () => {
+    const { store } = await memoryStore();
+    const managed = (time: string, replicas: number): ObjectInput => {
+      const fieldsV1 = { 'f:spec': { 'f:replicas': {} } };
+      const entry = {
+        manager: 'me',
+        operation: 'Apply',
+        apiVersion: 'apps/v1',
+        time,
+        fieldsType: 'FieldsV1',
+        fieldsV1,
+      };
+      const input = named('d', { spec: { replicas } });
+      return { ...input, metadata: { ...input.metadata, managedFields: [entry] } } as ObjectInput;
+    };
+    const made = await store.createObject('Deployment', managed('2026-01-01T00:00:00Z', 1), {
+      writer: 'given',
+    });
+    const later = managed('2026-01-01T00:00:09Z', 1);
+    assert.is(await store.updateObject('Deployment', later, { writer: 'given' }), made);
+    const other = await store.updateObject('Deployment', managed('2026-01-01T00:00:09Z', 2), {
+      writer: 'given',
+    });
+    assert.is(other.metadata.managedFields?.[0]?.time, '2026-01-01T00:00:09Z');
+  });
+
   it('keeps resourceVersion and stays silent when nothing changes', async () => {
     const { store, map } = await memoryStore();
     const made = await store.createObject('Deployment', named('d', { spec: { b: 1, a: [1, { z: null }] } }));

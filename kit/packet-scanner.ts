@@ -8,19 +8,21 @@ const MAX_CONNECT_BYTES = 1024;
 
 /**
  * Follows the boundaries of MQTT packets in a byte stream (MQTT 3.1.1 section 2.2) without keeping any of it, so that the length a
- * packet declares is judged before anybody makes room for it. The first packet must be a small CONNECT.
+ * packet declares is judged before anybody makes room for it. What a client sends must begin with a small CONNECT.
  */
 export class PacketScanner {
   readonly #maxBytes: number;
-  #isFirst = true;
+  #awaitsConnect: boolean;
   #packets = 0;
   #type = -1;
   #lengthBytes = 0;
   #length = 0;
   #remaining = 0;
 
-  constructor(maxBytes: number) {
+  /** `from` tells which end sends the bytes; packets above `maxBytes`, header included, are a problem. */
+  constructor(maxBytes: number, from: 'client' | 'broker') {
     this.#maxBytes = maxBytes;
+    this.#awaitsConnect = from === 'client';
   }
 
   /** Packets whose header has been seen. */
@@ -47,16 +49,16 @@ export class PacketScanner {
   #header(byte: number): ScanProblem | undefined {
     if (this.#type < 0) {
       this.#type = byte >> 4;
-      return this.#isFirst && this.#type !== CONNECT ? 'Malformed' : undefined;
+      return this.#awaitsConnect && this.#type !== CONNECT ? 'Malformed' : undefined;
     }
     this.#length += (byte & 0x7f) * 128 ** this.#lengthBytes;
     this.#lengthBytes += 1;
     if ((byte & 0x80) !== 0) return this.#lengthBytes === MAX_LENGTH_BYTES ? 'Malformed' : undefined;
     const bytes = 1 + this.#lengthBytes + this.#length;
-    if (bytes > (this.#isFirst ? MAX_CONNECT_BYTES : this.#maxBytes)) return 'PacketTooLarge';
+    if (bytes > (this.#awaitsConnect ? MAX_CONNECT_BYTES : this.#maxBytes)) return 'PacketTooLarge';
     this.#remaining = this.#length;
     this.#packets += 1;
-    this.#isFirst = false;
+    this.#awaitsConnect = false;
     this.#type = -1;
     this.#lengthBytes = 0;
     this.#length = 0;
