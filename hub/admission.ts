@@ -1,7 +1,9 @@
 /** What the hub adds to objects that are being created, and what it refuses: the admission plugins of Kubernetes that it has. */
+import { parseRange } from '../protocol/ipv4.ts';
 import type { Namespace } from '../protocol/kinds/core.ts';
 import type { KindSpec } from '../protocol/kinds/kind.ts';
 import type { KubeObject } from '../protocol/kinds/meta.ts';
+import type { Service } from '../protocol/kinds/network.ts';
 import type { Pod } from '../protocol/kinds/pod.ts';
 import type { LimitRange, PriorityClass, ResourceQuota } from '../protocol/kinds/policy.ts';
 import type { PersistentVolumeClaim, StorageClass } from '../protocol/kinds/storage.ts';
@@ -12,14 +14,21 @@ import type { Amounts } from './decide/pod-facts.ts';
 import { refuseSecondDefault, resolvePriority } from './decide/priority.ts';
 import { concerns, refuseByQuota, type UsageOf } from './decide/quota.ts';
 import { quotaUsage } from './decide/quota-usage.ts';
+import { giveServiceAddresses } from './decide/service-addresses.ts';
 import { admitStorage } from './decide/volumes/admit-storage.ts';
 import type { Admission, AdmissionLook } from './store/store-options.ts';
 
 /**
  * Priority, tolerations, the class and protection of claims and volumes, limit ranges and quotas, in that order. `admit` completes, `approve` has the last word once the object
- * is known to be valid and new; both see the newest state, writes on their way included, so that no quota is overshot.
+ * is known to be valid and new, and its addresses are given in between; all see the newest state, writes on their way included, so that no quota is overshot and no address given twice. Throws when `serviceCidr` is no IPv4 range.
  */
-export function createAdmission(defaults: AdmitDefaults, nowMs: () => number): Admission {
+export function createAdmission(
+  defaults: AdmitDefaults,
+  serviceCidr: string,
+  nowMs: () => number,
+): Admission {
+  const serviceRange = parseRange(serviceCidr);
+  if (serviceRange === undefined) throw new Error(`serviceCidr: "${serviceCidr}" is not an IPv4 range`);
   const usageOf = rememberedUsage(nowMs);
   return {
     admit: (spec, object, look) => {
@@ -28,6 +37,8 @@ export function createAdmission(defaults: AdmitDefaults, nowMs: () => number): A
       if (spec.kind !== 'PriorityClass' || spec.group !== 'scheduling.k8s.io') return undefined;
       return refuseSecondDefault(object as PriorityClass, classes(look));
     },
+    assign: (spec, object, look) =>
+      isCore(spec, 'Service') ? giveServiceAddresses(object as Service, services(look), serviceRange) : [],
     approve: (spec, object, look, previous) => {
       const namespace = object.metadata.namespace ?? '';
       if (namespace === '') return undefined;
@@ -65,6 +76,11 @@ const isCore = (spec: KindSpec, kind: string): boolean => spec.group === '' && s
 
 const classes = (look: AdmissionLook): Iterable<PriorityClass> =>
   look.list('PriorityClass', '') as Iterable<PriorityClass>;
+
+function* services(look: AdmissionLook): Iterable<Service> {
+  for (const { metadata } of look.list('Namespace', ''))
+    yield* look.list('Service', metadata.name) as Iterable<Service>;
+}
 
 function ranges(look: AdmissionLook, { metadata }: KubeObject): LimitRange[] {
   return [...look.list('LimitRange', metadata.namespace ?? '')] as LimitRange[];

@@ -1,4 +1,5 @@
 import { setting } from '../kit/config.ts';
+import { SERVICE_CIDR } from './decide/service-addresses.ts';
 
 /** Settings of the hub; see `cox hub --help`. */
 export const hubSettings = {
@@ -12,7 +13,8 @@ export const hubSettings = {
   apiPort: setting.whole('port of the API', 6443, 0, 65_535),
   mqttPort: setting.whole('port of the embedded broker', 8883, 0, 65_535),
   broker: setting.text('use this MQTT broker instead of the embedded one, e.g. mqtts://broker:8883', ''),
-  clusterCidr: setting.text('range of all pod addresses', '10.244.0.0/16'),
+  clusterCidr: setting.range('range of all pod addresses', '10.244.0.0/16'),
+  serviceCidr: setting.range("range of Services' addresses", SERVICE_CIDR),
   tolerationSeconds: setting.whole(
     'how long pods stay on a lost node unless they say otherwise',
     0,

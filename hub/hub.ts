@@ -43,6 +43,7 @@ export interface HubOptions {
   /** Empty for the embedded broker. */
   readonly broker: string;
   readonly clusterCidr: string;
+  readonly serviceCidr: string;
   readonly tolerationSeconds: number;
   /** File that requests are noted in; empty for none. */
   readonly auditLog: string;

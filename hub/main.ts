@@ -4,6 +4,7 @@ import { systemClock } from '../kit/clock.ts';
 import { ConfigError, readConfig, setting } from '../kit/config.ts';
 import { describeConfig, describeFlags } from '../kit/describe-config.ts';
 import { createLogger, type Logger } from '../kit/logger.ts';
+import { forgoNumberTable } from '../kit/mqtt-packet.ts';
 import { hubSettings } from './config.ts';
 import { Hub } from './hub.ts';
 
@@ -68,6 +69,7 @@ async function main(argv: readonly string[]): Promise<void> {
   }
   const log = createLogger(logLevel);
   setFlagsFromString(HEAP_GROWTH);
+  forgoNumberTable();
   const isBuilt = import.meta.url.endsWith('.js');
   const schemaDir = fileURLToPath(
     new URL(isBuilt ? SCHEMA_DIRS.built : SCHEMA_DIRS.sources, import.meta.url),

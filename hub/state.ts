@@ -15,6 +15,8 @@ export interface StateOptions {
   /** Names and addresses for the server's certificate. */
   readonly hosts: readonly string[];
   readonly tolerationSeconds: number;
+  /** IPv4 range of Services' addresses. */
+  readonly serviceCidr: string;
   readonly clock: Clock;
   readonly log: Logger;
 }
@@ -31,7 +33,7 @@ const STORE_SHARDS = 16;
 
 /** Takes the data directory for this process alone and reads keys and objects. Rejects, with the directory free again, when it cannot. */
 export async function openState(options: StateOptions): Promise<State> {
-  const { dataDir, hosts, tolerationSeconds, clock, log } = options;
+  const { dataDir, hosts, tolerationSeconds, serviceCidr, clock, log } = options;
   const lock = await DirectoryLock.take(dataDir, 'hub', log);
   try {
     const authority = await openAuthority(join(dataDir, 'pki'), {
@@ -45,7 +47,7 @@ export async function openState(options: StateOptions): Promise<State> {
       log: room,
     });
     const defaults = { ...ADMIT_DEFAULTS, unreachableSeconds: tolerationSeconds };
-    const admission = createAdmission(defaults, () => clock.nowMs());
+    const admission = createAdmission(defaults, serviceCidr, () => clock.nowMs());
     const store = await Store.open({ kinds, map, entries, clock, log: room, admission });
     const close = async (): Promise<void> => {
       await store.close();

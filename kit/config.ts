@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { parseRange } from '../protocol/ipv4.ts';
 import { asText, flagOf } from './describe-config.ts';
 
 /** One setting: `--flag VALUE`, or the environment variable, or the default. Names carry their unit. */
@@ -66,6 +67,17 @@ export const setting = {
     help,
     fallback: false,
     read: (t) => readBool(t),
+    ...withEnv(env),
+  }),
+  /** An IPv4 range of at least four addresses, kept as text. */
+  range: (help: string, fallback: string, env?: string): Setting<string> => ({
+    help,
+    takes: 'A.B.C.D/N',
+    fallback,
+    read: (t) => {
+      if (parseRange(t) === undefined) throw new Error(`must be a range such as ${fallback}, not "${t}"`);
+      return t;
+    },
     ...withEnv(env),
   }),
   choice: <T extends string>(help: string, options: readonly T[], fallback: T, env?: string): Setting<T> => ({

@@ -1,8 +1,9 @@
 import type { Logger } from '../../kit/logger.ts';
+import { contains, parseRange } from '../../protocol/ipv4.ts';
 import type { NodeItem } from '../../protocol/wire/messages.ts';
 import type { DnsChoice, LogLimits } from '../decide/container-spec.ts';
 import type { NodePlatform } from '../decide/image-platform.ts';
-import { allocateAddress, contains, gatewayOf, parseRange } from '../decide/pod-address.ts';
+import { allocateAddress, gatewayOf } from '../decide/pod-address.ts';
 import { isRuntimeError } from '../decide/runtime-error.ts';
 import type { NodeServices } from './pod-cell.ts';
 import type { EngineInfo, Runtime } from './ports.ts';

@@ -67,6 +67,7 @@ export class ObjectStore {
       nowMs,
       newest,
       admit: (spec, object) => admission?.admit(spec, object, look),
+      assign: (spec, object) => admission?.assign(spec, object, look) ?? [],
       approve: (spec, object, previous) => admission?.approve(spec, object, look, previous),
     };
   }

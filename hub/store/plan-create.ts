@@ -44,6 +44,8 @@ export function planCreate(context: PlanContext, spec: KindSpec, input: ObjectIn
   ];
   if (errors.length > 0) throw invalid(spec, name, errors);
   if (context.newest(idOf(spec), namespace, name) !== undefined) throw alreadyExists(spec, name);
+  const unassigned = context.assign(spec, object);
+  if (unassigned.length > 0) throw invalid(spec, name, unassigned);
   refuseFor(spec, name, context.approve(spec, object));
   trackFields(context, spec, undefined, object, writer);
   return { type: 'added', spec, object };

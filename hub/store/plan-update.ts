@@ -44,6 +44,7 @@ export function planUpdate(
     ...spec.validateUpdate(next, current),
     ...ephemeralErrors(spec, next, current, writer),
   ]);
+  refuse(spec, name, context.assign(spec, next));
   const why = context.approve(spec, next, current);
   if (why !== undefined) throw forbidden(spec, name, why);
   trackFields(context, spec, current, next, writer);

@@ -1,7 +1,7 @@
 import type { Clock } from '../../kit/clock.ts';
 import type { DurableMap } from '../../kit/durable-map.ts';
 import type { Logger } from '../../kit/logger.ts';
-import type { KindSpec } from '../../protocol/kinds/kind.ts';
+import type { FieldError, KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { DeleteOptions } from '../cluster.ts';
 import type { HistoryLimits } from './history.ts';
@@ -59,10 +59,12 @@ export interface AdmissionLook {
   list(kind: string, namespace: string): Iterable<KubeObject>;
 }
 
-/** Has a say in every creation and in changes of what people ask for; both steps return why it is refused, or undefined, and must not throw. */
+/** Has a say in every creation and in changes of what people ask for; no step may throw. */
 export interface Admission {
-  /** Completes the mutable draft, after defaulting and before validation. */
+  /** Completes the mutable draft, after defaulting and before validation; returns why it is refused. */
   admit(spec: KindSpec, object: KubeObject, look: AdmissionLook): string | undefined;
+  /** Gives a valid draft, new or with a new state, what only one object can have; what it asks for and cannot have is an error. */
+  assign(spec: KindSpec, object: KubeObject, look: AdmissionLook): readonly FieldError[];
   /**
    * Has the last word on an object that is valid and new, or on its new state when there is a `previous` one; not on changes of
    * status. What it allows is there for the next to see.

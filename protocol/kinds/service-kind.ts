@@ -128,13 +128,37 @@ function validate({ spec = {} }: Loose<Service>): FieldError[] {
   ];
 }
 
-/** An update that leaves the given address out keeps it, as clients that apply their own manifest do. */
+/** An update that leaves given addresses and ports out keeps them, as clients that apply their own manifest do; another type drops them. */
 function prepareUpdate(next: Loose<Service>, previous: Loose<Service>): void {
   const before = previous.spec;
-  if (next.spec === undefined || next.spec.type === 'ExternalName' || !before?.clusterIP) return;
-  if (next.spec.clusterIP || (next.spec.clusterIPs ?? []).length > 0) return;
-  next.spec.clusterIP = before.clusterIP;
-  if (before.clusterIPs !== undefined) next.spec.clusterIPs = [...before.clusterIPs];
+  const { spec } = next;
+  if (spec === undefined || before === undefined) return;
+  if ((spec.type || 'ClusterIP') === 'ExternalName') {
+    if (spec.clusterIP !== before.clusterIP) return;
+    delete spec.clusterIP;
+    delete spec.clusterIPs;
+    return;
+  }
+  if (before.clusterIP && !spec.clusterIP && (spec.clusterIPs ?? []).length === 0) {
+    spec.clusterIP = before.clusterIP;
+    if (before.clusterIPs !== undefined) spec.clusterIPs = [...before.clusterIPs];
+  }
+  keepNodePorts(spec, before);
+}
+
+function keepNodePorts(spec: Spec, before: Spec): void {
+  const ports = spec.ports ?? [];
+  const isOutside = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+  const used = new Set(ports.map((port) => `${port.nodePort}/${port.protocol || 'TCP'}`));
+  for (const port of ports) {
+    const protocol = port.protocol || 'TCP';
+    const given = before.ports?.find(
+      (p) => p.port === port.port && (p.protocol ?? 'TCP') === protocol,
+    )?.nodePort;
+    if (given === undefined) continue;
+    if (isOutside && !port.nodePort && !used.has(`${given}/${protocol}`)) port.nodePort = given;
+    if (!isOutside && port.nodePort === given) delete port.nodePort;
+  }
 }
 
 function validateUpdate(next: Loose<Service>, previous: Loose<Service>): FieldError[] {

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const MAIN = fileURLToPath(new URL('../../hub/main.ts', import.meta.url));
 const BUNDLE = fileURLToPath(new URL('../../dist/hub.js', import.meta.url));
+const UNIT = fileURLToPath(new URL('../packaging/coxswain-hub.service', import.meta.url));
 /** USER_HZ is 100 on every Linux that Node runs on. */
 const CLOCK_TICK_MS = 10;
 const START_MS = 60_000;
@@ -23,7 +24,7 @@ export class HubProcess {
 
   /**
    * Resolves once it is ready; rejects with the end of its log when it is not. `bundled` runs what `npm run build` made, as users
-   * do: memory and start are those of the product then.
+   * do, with the environment of the systemd unit: memory and start are those of the product then.
    */
   static async start(
     options: { readonly bundled?: boolean; readonly flags?: readonly string[] } = {},
@@ -33,6 +34,7 @@ export class HubProcess {
     const program = options.bundled === true ? [BUNDLE] : ['--import', 'tsx', MAIN];
     const child = spawn(process.execPath, [...program, ...flags, ...(options.flags ?? [])], {
       stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, ...(options.bundled === true ? unitEnv() : {}) },
     });
     const hub = new HubProcess(child, directory);
     let log = '';
@@ -107,4 +109,10 @@ export class HubProcess {
     const text = readFileSync(`/proc/${this.#child.pid}/status`, 'utf8');
     return Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) * 1024;
   }
+}
+
+/** The variables that our systemd unit gives the hub. */
+function unitEnv(): Record<string, string> {
+  const lines = readFileSync(UNIT, 'utf8').matchAll(/^Environment=(\w+)=(.*)$/gm);
+  return Object.fromEntries([...lines].map(([, name = '', value = '']) => [name, value]));
 }

@@ -18,8 +18,8 @@ agent_join() {
 agent_start() {
   has_joined "$1" || return 0
   [ -z "$(agent_loop_pid "$1")" ] || return 0
-  # shellcheck disable=SC2086 # the user's words, split on purpose
-  enter_detached "$1" "$LAB_DIR/$1/agent.log" bash "$HERE/lib/respawn.sh" /run/lab/agent \
+  # shellcheck disable=SC2046,SC2086 # the user's words, split on purpose
+  enter_detached "$1" "$LAB_DIR/$1/agent.log" bash "$HERE/lib/respawn.sh" /run/lab/agent env $(unit_env agent) \
     node "$REPO/dist/agent.js" --data-dir /var/lib/coxswain $LAB_AGENT_ARGS
 }
 

@@ -68,6 +68,9 @@ enter() {
   exec nsenter -t "$pid" -m -u -i -n -p -C -- setpriv --pdeathsig TERM -- "$@"
 }
 
+# unit_env hub|agent: the environment our systemd unit gives it, NAME=VALUE a line
+unit_env() { sed -n 's/^Environment=//p' "$HERE/packaging/coxswain-$1.service"; }
+
 # enter_detached HOST LOG COMMAND...: start COMMAND as a child of the host's first process and return
 enter_detached() {
   local host=$1 log=$2

@@ -20,8 +20,10 @@ hub_start() {
   # shellcheck disable=SC2086 # the user's words, split on purpose
   (
     cd "$REPO" || exit
-    exec setsid nsenter --net="/run/netns/$PREFIX.hub" -- node dist/hub.js --data-dir "$HUB_DIR/data" --bind "$address" \
-      --advertise "$address" --api-port 6443 --mqtt-port 8883 $LAB_HUB_ARGS
+    # shellcheck disable=SC2046 # one word a variable
+    exec setsid nsenter --net="/run/netns/$PREFIX.hub" -- env $(unit_env hub) \
+      node dist/hub.js --data-dir "$HUB_DIR/data" --bind "$address" --advertise "$address" \
+      --api-port 6443 --mqtt-port 8883 $LAB_HUB_ARGS
   ) </dev/null >>"$HUB_DIR/log" 2>&1 9>&- &
   echo $! >"$HUB_DIR/pid"
   age_of $! >"$HUB_DIR/age"

@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SERVICE_CIDR } from '../../hub/decide/service-addresses.ts';
 import { Hub, type HubOptions } from '../../hub/hub.ts';
 import { type Authority, openAuthority } from '../../hub/pki/authority.ts';
 import { systemClock } from '../../kit/clock.ts';
@@ -49,6 +50,7 @@ export async function startRealHub(
       advertise: ['127.0.0.1'],
       broker: '',
       clusterCidr: '10.244.0.0/16',
+      serviceCidr: SERVICE_CIDR,
       tolerationSeconds: 0,
       auditLog: audit ? join(dir, 'audit.log') : '',
       auditLogMaxMib: 1,

@@ -7,6 +7,7 @@ import { controlLoops } from '../../hub/control-loops.ts';
 import { CustomResources } from '../../hub/controllers/custom-resources.ts';
 import { PersistentVolumeController } from '../../hub/controllers/persistent-volumes.ts';
 import { ADMIT_DEFAULTS } from '../../hub/decide/admit-pod.ts';
+import { SERVICE_CIDR } from '../../hub/decide/service-addresses.ts';
 import { EventRecorder } from '../../hub/events/event-recorder.ts';
 import { Fleet } from '../../hub/fleet/fleet.ts';
 import { Liveness } from '../../hub/fleet/liveness.ts';
@@ -96,7 +97,7 @@ export class HubWorld {
       map,
       entries,
       clock,
-      admission: createAdmission(ADMIT_DEFAULTS, () => clock.nowMs()),
+      admission: createAdmission(ADMIT_DEFAULTS, SERVICE_CIDR, () => clock.nowMs()),
     });
     const world = new HubWorld(store, clock, directory, options);
     setMaxListeners(0, world.#abort.signal);

@@ -1,12 +1,7 @@
 import * as assert from 'uvu/assert';
 import { decodeBase64, decodeBase64Text } from '../../../../edge-agent/decide/base64.ts';
 import { readLabels, writeLabels } from '../../../../edge-agent/decide/container.ts';
-import {
-  allocateAddress,
-  contains,
-  gatewayOf,
-  parseRange,
-} from '../../../../edge-agent/decide/pod-address.ts';
+import { allocateAddress, gatewayOf } from '../../../../edge-agent/decide/pod-address.ts';
 import { pullPolicy, qosClass } from '../../../../edge-agent/decide/pod-shape.ts';
 import {
   applyVerdict,
@@ -17,6 +12,7 @@ import {
 } from '../../../../edge-agent/decide/probe.ts';
 import { afterRestart, restartAtMs, retryDelayMs } from '../../../../edge-agent/decide/restart.ts';
 import { isInside, volumeContent } from '../../../../edge-agent/decide/volume-files.ts';
+import { contains, parseRange } from '../../../../protocol/ipv4.ts';
 import { container, desiredPod } from '../../../build/pod.ts';
 import { spec } from '../../../spec.ts';
 
