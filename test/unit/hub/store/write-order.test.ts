@@ -31,7 +31,7 @@ spec('Store, what somebody waits for goes first', (it) => {
 
   it('plans what waited against the newest state, and refuses it like any other', async () => {
     const { store } = await memoryStore();
-    const loops = Array.from({ length: 100 }, (_, i) => store.create('ConfigMap', metadata(`loop-${i}`)));
+    const loops = Array.from({ length: 300 }, (_, i) => store.create('ConfigMap', metadata(`loop-${i}`)));
     const late = apiError(store.create('ConfigMap', metadata('taken')));
     await store.createObject('ConfigMap', named('taken'));
     await Promise.all(loops);
