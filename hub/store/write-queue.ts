@@ -44,6 +44,8 @@ const RESERVED_REVISIONS = 100_000;
 const BATCH_WRITES = 1000;
 /** Writes on their way, beyond which those that can wait do so: a write that somebody waits for has at most these before it. */
 const MAX_AHEAD = 128;
+/** Of those that wait, this many are planned with every commit however many others there are: the cluster must go on. */
+const LEAST_SHARE = 16;
 
 interface Waiting {
   readonly plan: () => Step;
@@ -188,7 +190,7 @@ export class WriteQueue {
 
   /** Plans those that wait, as far as there is room for them. */
   async #admit(): Promise<void> {
-    while (this.#ahead < MAX_AHEAD) {
+    for (let taken = 0; this.#ahead < MAX_AHEAD || taken < LEAST_SHARE; taken++) {
       if (this.#turn.isOver) await this.#turn.next();
       const next = this.#waiting.shift();
       if (next === undefined) return;

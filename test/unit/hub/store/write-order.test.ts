@@ -29,6 +29,23 @@ spec('Store, what somebody waits for goes first', (it) => {
     );
   });
 
+  it('goes on with what waits also while many others never stop asking', async () => {
+    const { store } = await memoryStore();
+    let isDone = false;
+    let rounds = 0;
+    const ask = async (name: string): Promise<void> => {
+      for (let round = 0; round < 20 && !isDone; round++) {
+        rounds = Math.max(rounds, round);
+        await store.createObject('ConfigMap', named(`${name}-${round}`));
+      }
+    };
+    const clients = Array.from({ length: 300 }, (_, i) => ask(`asked-${i}`));
+    await store.create('ConfigMap', metadata('loop'));
+    isDone = true;
+    await Promise.all(clients);
+    assert.ok(rounds < 5, `it took ${rounds} rounds`);
+  });
+
   it('plans what waited against the newest state, and refuses it like any other', async () => {
     const { store } = await memoryStore();
     const loops = Array.from({ length: 300 }, (_, i) => store.create('ConfigMap', metadata(`loop-${i}`)));
