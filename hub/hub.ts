@@ -30,6 +30,7 @@ import { decodeProtobuf } from './protobuf/decode.ts';
 import { OpenApiStore } from './schema/openapi-store.ts';
 import { openState } from './state.ts';
 import { TelemetryView } from './telemetry/telemetry-view.ts';
+import { TurnMeter } from './turn-meter.ts';
 import { startUpkeep, tlsOf } from './upkeep.ts';
 
 /** What a hub is made from; see hubSettings for the meaning of each. Ports of 0 take free ones. */
@@ -143,6 +144,9 @@ export class Hub {
       mqtt: broker === undefined ? [this.#o.broker] : urls('mqtts', mqttPort),
       api: urls('https', apiPort),
     });
+    const turns = new TurnMeter();
+    turns.start();
+    this.#stops.push(() => turns.stop());
     const api = new ApiServer({
       tls: tlsOf(authority),
       addresses: [this.#o.bind],
@@ -170,7 +174,7 @@ export class Hub {
         ...people.routes(() => addresses().api[0] ?? ''),
       ],
       ...(audit === undefined ? {} : { audit: (event) => audit.record(event) }),
-      metrics: () => [...refusedMetrics(refusals), ...storeMetrics(map)],
+      metrics: () => [...refusedMetrics(refusals), ...storeMetrics(map), ...turns.metrics()],
       log: log.with({ room: 'api' }),
       clock,
     });

@@ -1,5 +1,6 @@
 import { type BackoffPolicy, backoffMs } from './backoff.ts';
 import type { Clock, Timer } from './clock.ts';
+import { Turn } from './turn.ts';
 
 export interface KeyedQueueOptions {
   readonly clock: Clock;
@@ -10,10 +11,14 @@ export interface KeyedQueueOptions {
   readonly onError: (key: string, error: unknown, failures: number, retryMs: number) => void;
 }
 
+/** Stands for a run that is just being begun. */
+const NOT_YET = Promise.resolve();
+
 /**
  * Level-triggered work queue: `add` says "look at this key". Adds of a waiting key coalesce; an add while the key is being
  * worked on makes it run once more afterwards. A run that throws is retried with backoff; one that succeeds forgets its failures.
- * Invariants: at most one run per key at any time; no add is ever lost before `stop`.
+ * Invariants: at most one run per key at any time; no add is ever lost before `stop`; beginning runs does not hold up the event
+ * loop for longer than a slice.
  */
 export class KeyedQueue {
   readonly #run: (key: string) => Promise<void>;
@@ -24,6 +29,7 @@ export class KeyedQueue {
   readonly #waiting = new Set<string>();
   readonly #running = new Map<string, Promise<void>>();
   readonly #again = new Set<string>();
+  readonly #turn: Turn;
   readonly #failures = new Map<string, number>();
   readonly #timers = new Map<string, { timer: Timer; dueMs: number }>();
   #pumpScheduled = false;
@@ -32,6 +38,7 @@ export class KeyedQueue {
   constructor(run: (key: string) => Promise<void>, options: KeyedQueueOptions) {
     this.#run = run;
     this.#options = options;
+    this.#turn = new Turn(options.clock);
   }
 
   /** Keys that wait or run now; 0 and no timers means idle. */
@@ -91,17 +98,30 @@ export class KeyedQueue {
     });
   }
 
+  /** Begins runs while there is room, and goes on in another turn of the event loop when they take long to begin. */
   #pump(): void {
     while (!this.#stopped && this.#running.size < this.#options.concurrency) {
+      if (this.#turn.isOver) {
+        this.#pumpLater();
+        return;
+      }
       const key = this.#take();
       if (key === undefined) return;
       this.#waiting.delete(key);
-      // In a later microtask, so that even a run that throws at once finds its key among the running.
-      this.#running.set(
-        key,
-        Promise.resolve().then(() => this.#work(key)),
-      );
+      // First among the running: what the run does at once may add its key again.
+      this.#running.set(key, NOT_YET);
+      const run = this.#work(key);
+      if (this.#running.get(key) === NOT_YET) this.#running.set(key, run);
     }
+  }
+
+  #pumpLater(): void {
+    if (this.#pumpScheduled) return;
+    this.#pumpScheduled = true;
+    setImmediate(() => {
+      this.#pumpScheduled = false;
+      this.#pump();
+    });
   }
 
   #take(): string | undefined {
@@ -127,7 +147,7 @@ export class KeyedQueue {
     } finally {
       this.#running.delete(key);
       if (this.#again.delete(key)) this.add(key);
-      this.#pump();
+      this.#schedulePump();
     }
   }
 }

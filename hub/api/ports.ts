@@ -262,8 +262,10 @@ export interface ExtraRoute {
 export interface Metric {
   readonly name: string;
   readonly help: string;
-  readonly type: 'counter' | 'gauge';
+  readonly type: 'counter' | 'gauge' | 'histogram';
   readonly values: readonly {
+    /** Which series of a histogram; buckets have the label `le`. */
+    readonly suffix?: '_bucket' | '_sum' | '_count';
     readonly labels?: Readonly<Record<string, string>>;
     readonly value: number;
   }[];

@@ -11,7 +11,7 @@ export function prometheusText(metrics: readonly Metric[]): string {
 function metricText({ name, help, type, values }: Metric): string {
   const lines = values
     .filter(({ value }) => Number.isFinite(value))
-    .map(({ labels, value }) => `${name}${labelText(labels)} ${value}\n`);
+    .map(({ suffix = '', labels, value }) => `${name}${suffix}${labelText(labels)} ${value}\n`);
   return `# HELP ${name} ${escaped(help)}\n# TYPE ${name} ${type}\n${lines.join('')}`;
 }
 

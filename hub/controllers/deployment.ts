@@ -21,6 +21,7 @@ import {
   tolerant,
 } from '../loop.ts';
 import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
+import { OwnedPods } from './owned-pods.ts';
 import { adoptObject, controllerReference, orphansIn, releaseObject } from './ownership.ts';
 import { errorText } from './pod-control.ts';
 
@@ -31,9 +32,11 @@ import { errorText } from './pod-control.ts';
 export class DeploymentController implements Loop {
   readonly #deps: LoopDeps;
   readonly #loop: ObjectLoop;
+  readonly #owned: OwnedPods;
 
   constructor(deps: LoopDeps) {
     this.#deps = controllerDeps(deps, 'deployment');
+    this.#owned = new OwnedPods(deps.view, 'ReplicaSet');
     this.#loop = new ObjectLoop(deps, {
       name: 'deployment',
       kind: 'Deployment',
@@ -44,6 +47,7 @@ export class DeploymentController implements Loop {
   }
 
   start(signal: AbortSignal): void {
+    this.#owned.start();
     this.#loop.start(signal);
   }
 
@@ -51,8 +55,10 @@ export class DeploymentController implements Loop {
     return this.#loop.stop();
   }
 
-  #onChange({ kind, object, previous }: Change): void {
+  #onChange(change: Change): void {
     const { view } = this.#deps;
+    const { kind, object, previous } = change;
+    this.#owned.onChange(change);
     if (kind === 'ReplicaSet') {
       for (const rs of previous === undefined ? [object] : [object, previous])
         this.#addOwner(rs as ReplicaSet);
@@ -111,7 +117,7 @@ export class DeploymentController implements Loop {
     const nowMs = clock.nowMs();
     return view
       .ownedBy('ReplicaSet', deployment.metadata.uid)
-      .map((rs) => rolloutMember(rs, view.ownedBy('Pod', rs.metadata.uid), minReady, nowMs));
+      .map((rs) => rolloutMember(rs, this.#owned.of(rs.metadata.uid), minReady, nowMs));
   }
 
   async #apply(deployment: Deployment, action: RolloutAction): Promise<void> {
@@ -224,9 +230,9 @@ export class DeploymentController implements Loop {
 
   /** With minReadySeconds pods become available by time alone. */
   #lookWhenAvailable(key: string, { metadata: { uid }, spec }: Deployment, nowMs: number): void {
-    const { view } = this.#deps;
-    const pods = view.ownedBy('ReplicaSet', uid).flatMap((rs) => view.ownedBy('Pod', rs.metadata.uid));
-    const waitMs = nextAvailableMs(pods, spec.minReadySeconds ?? 0, nowMs);
+    const sets = this.#deps.view.ownedBy('ReplicaSet', uid);
+    const owned = sets.map((rs) => this.#owned.of(rs.metadata.uid));
+    const waitMs = nextAvailableMs(owned, spec.minReadySeconds ?? 0, nowMs);
     if (waitMs !== undefined) this.#loop.queue.addAfter(key, waitMs);
   }
 }

@@ -181,6 +181,8 @@ export class GarbageController implements Loop {
   }
 
   async #stepOwner(kind: KindName, owner: KubeObject): Promise<void> {
+    // Only an owner that is being deleted has a next step; a ReplicaSet may have ten thousand dependents.
+    if (owner.metadata.deletionTimestamp === undefined) return;
     const { view } = this.#deps;
     const keys = [...(this.#dependents.get(owner.metadata.uid) ?? [])];
     const dependents = keys.flatMap((key) => {

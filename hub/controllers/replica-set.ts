@@ -5,9 +5,10 @@ import { selectorMatches } from '../../protocol/selector.ts';
 import type { Change } from '../cluster.ts';
 import { controllerUid } from '../decide/pod-facts.ts';
 import { type ReplicaFailure, rollUpReplicaSet } from '../decide/replica-set-status.ts';
-import { planReplicas } from '../decide/replicas.ts';
+import { missingReplicas, planReplicas, type ReplicaPlan } from '../decide/replicas.ts';
 import { keyOf, type Loop, type LoopDeps, momentOf, splitKey } from '../loop.ts';
 import { controllerDeps, ObjectLoop, spacingForPods } from './object-loop.ts';
+import { OwnedPods } from './owned-pods.ts';
 import { orphansIn } from './ownership.ts';
 import { errorText, PodControl, podFromTemplate } from './pod-control.ts';
 import { type ReplicaSource, replicaSets } from './replica-sources.ts';
@@ -29,11 +30,13 @@ export class ReplicaSetController implements Loop {
   readonly #sets: ReplicaSource;
   readonly #pods: PodControl;
   readonly #loop: ObjectLoop;
+  readonly #owned: OwnedPods;
 
   constructor(deps: LoopDeps, sets: ReplicaSource = replicaSets(deps)) {
     this.#sets = sets;
     this.#deps = controllerDeps(deps, sets.name);
     this.#pods = new PodControl(deps);
+    this.#owned = new OwnedPods(deps.view, sets.kind);
     this.#loop = new ObjectLoop(deps, {
       name: sets.name,
       kind: sets.kind,
@@ -44,6 +47,7 @@ export class ReplicaSetController implements Loop {
   }
 
   start(signal: AbortSignal): void {
+    this.#owned.start();
     this.#loop.start(signal);
   }
 
@@ -51,8 +55,10 @@ export class ReplicaSetController implements Loop {
     return this.#loop.stop();
   }
 
-  #onChange({ kind, object, previous }: Change): void {
+  #onChange(change: Change): void {
+    const { kind, object, previous } = change;
     if (kind !== 'Pod') return;
+    this.#owned.onChange(change);
     for (const pod of previous === undefined ? [object] : [object, previous]) {
       const uid = controllerUid(pod as Pod);
       const rs = uid === undefined ? undefined : this.#sets.byUid(uid);
@@ -73,14 +79,12 @@ export class ReplicaSetController implements Loop {
   }
 
   async #reconcile(key: string): Promise<void> {
-    const { view, clock } = this.#deps;
+    const { view } = this.#deps;
     const { namespace, name } = splitKey(key);
     const rs = this.#sets.get(namespace, name);
     if (rs === undefined) return;
     const orphans = orphansIn(view, 'Pod', namespace);
-    const owned = view.ownedBy('Pod', rs.metadata.uid);
-    const surroundings = { related: this.#related(rs, owned), nowMs: clock.nowMs() };
-    const plan = planReplicas(rs, owned, orphans, surroundings);
+    const plan = this.#plan(rs, orphans);
     const created = Math.min(plan.create, BURST);
     await inParallel(plan.release, WRITES_IN_FLIGHT, (pod) => this.#pods.release(rs, pod));
     await inParallel(plan.adopt, WRITES_IN_FLIGHT, (pod) => this.#pods.adopt(rs, pod));
@@ -97,6 +101,15 @@ export class ReplicaSetController implements Loop {
     }
     await this.#writeStatus(rs, undefined);
     if (created < plan.create) this.#loop.queue.add(key);
+  }
+
+  #plan(rs: ReplicaOwner, orphans: readonly Pod[]): ReplicaPlan {
+    const { view, clock } = this.#deps;
+    const { uid } = rs.metadata;
+    const missing = missingReplicas(rs, this.#owned.of(uid), orphans.length > 0);
+    if (missing !== undefined) return { create: missing, remove: [], adopt: [], release: [] };
+    const owned = view.ownedBy('Pod', uid);
+    return planReplicas(rs, owned, orphans, { related: this.#related(rs, owned), nowMs: clock.nowMs() });
   }
 
   /** Carefully after a failure: one try first, then more. */
@@ -128,11 +141,10 @@ export class ReplicaSetController implements Loop {
   }
 
   async #writeStatus(seen: ReplicaOwner, failure: ReplicaFailure | undefined): Promise<void> {
-    const { view, clock } = this.#deps;
+    const { clock } = this.#deps;
     const rs = this.#sets.byUid(seen.metadata.uid);
     if (rs === undefined || !this.#isSame(seen)) return;
-    const owned = view.ownedBy('Pod', rs.metadata.uid);
-    const rollup = rollUpReplicaSet(rs, owned, failure, momentOf(clock));
+    const rollup = rollUpReplicaSet(rs, this.#owned.of(rs.metadata.uid), failure, momentOf(clock));
     if (rollup.lookAgainMs !== undefined) this.#loop.queue.addAfter(keyOf(rs), rollup.lookAgainMs);
     if (rollup.changed) await this.#sets.writeStatus(rs.metadata.uid, rollup.status);
   }

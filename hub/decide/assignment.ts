@@ -81,6 +81,18 @@ function dataMetadata(object: ConfigMap | Secret): ConfigMap['metadata'] {
   return { name, namespace, uid, creationTimestamp, resourceVersion: '' };
 }
 
+/** True when both states share every part that a device is told of; false when they may differ. Cheap: looks at no content. */
+export function isSameForDevice(a: Pod, b: Pod): boolean {
+  const [of, to] = [a.metadata, b.metadata];
+  return (
+    a.spec === b.spec &&
+    of.labels === to.labels &&
+    of.annotations === to.annotations &&
+    of.deletionTimestamp === to.deletionTimestamp &&
+    of.deletionGracePeriodSeconds === to.deletionGracePeriodSeconds
+  );
+}
+
 function desiredPod(pod: Pod): DesiredPod {
   const { name, namespace, uid, labels, annotations, deletionTimestamp, deletionGracePeriodSeconds } =
     pod.metadata;

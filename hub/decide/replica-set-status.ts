@@ -1,9 +1,8 @@
 import type { Condition } from '../../protocol/kinds/meta.ts';
-import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { ReplicaOwner, ReplicaSetStatus } from '../../protocol/kinds/workloads.ts';
 import { sameJson } from './content-hash.ts';
 import type { Moment } from './moment.ts';
-import { availableAtMs, isActive, isReady } from './pod-facts.ts';
+import type { PodTally } from './pod-tally.ts';
 
 /** The status a ReplicaSet should have, and when to look again because a ready pod becomes available by time alone. */
 export interface ReplicaSetRollup {
@@ -24,36 +23,25 @@ export interface ReplicaFailure {
  */
 export function rollUpReplicaSet(
   rs: ReplicaOwner,
-  owned: readonly Pod[],
+  owned: PodTally,
   failure: ReplicaFailure | undefined,
   now: Moment,
 ): ReplicaSetRollup {
   const minReady = rs.spec.minReadySeconds ?? 0;
-  const active = owned.filter(isActive);
   const templateLabels = Object.entries(rs.spec.template.metadata?.labels ?? {});
-  let readyReplicas = 0;
-  let availableReplicas = 0;
-  let nextMs: number | undefined;
-  for (const pod of active) {
-    if (isReady(pod)) readyReplicas++;
-    const at = availableAtMs(pod, minReady);
-    if (at === undefined) continue;
-    if (at <= now.atMs) availableReplicas++;
-    else nextMs = Math.min(nextMs ?? Number.POSITIVE_INFINITY, at - now.atMs);
-  }
   const conditions = withFailure(rs.status?.conditions ?? [], failure, now);
   const status: ReplicaSetStatus = {
-    replicas: active.length,
-    fullyLabeledReplicas: active.filter((pod) =>
-      templateLabels.every(([key, value]) => pod.metadata.labels?.[key] === value),
-    ).length,
-    readyReplicas,
-    availableReplicas,
+    replicas: owned.active,
+    fullyLabeledReplicas: owned.labelled((labels) =>
+      templateLabels.every(([key, value]) => labels?.[key] === value),
+    ),
+    readyReplicas: owned.ready,
+    availableReplicas: owned.available(minReady, now.atMs),
     ...(rs.metadata.generation === undefined ? {} : { observedGeneration: rs.metadata.generation }),
     ...(conditions.length === 0 ? {} : { conditions }),
   };
   const changed = !sameJson(status, rs.status ?? {});
-  return { status, changed, lookAgainMs: nextMs };
+  return { status, changed, lookAgainMs: owned.nextAvailableMs(minReady, now.atMs) };
 }
 
 function withFailure(

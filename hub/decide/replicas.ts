@@ -2,6 +2,7 @@ import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { ReplicaOwner } from '../../protocol/kinds/workloads.ts';
 import { selectorMatches } from '../../protocol/selector.ts';
 import { controllerUid, isActive, isAvailable, isReady, readySinceMs } from './pod-facts.ts';
+import type { PodTally } from './pod-tally.ts';
 
 /** What a ReplicaSet needs done. All empty and 0 means converged. */
 export interface ReplicaPlan {
@@ -63,6 +64,18 @@ export function planReplicas(
     })
     .sort((a, b) => compareRanks(a.rank, b.rank) || (a.pod.metadata.name < b.pod.metadata.name ? -1 : 1));
   return { create: 0, remove: ranked.slice(0, surplus).map((r) => r.pod), adopt, release };
+}
+
+/**
+ * How many pods to create when nothing else is to be done, which is nearly always; undefined when single pods must be looked at,
+ * by `planReplicas`, which then says the same or more. `orphans`: there are pods without controller. Pure; never throws.
+ */
+export function missingReplicas(rs: ReplicaOwner, owned: PodTally, orphans: boolean): number | undefined {
+  if (rs.metadata.deletionTimestamp !== undefined) return 0;
+  if (orphans || owned.moving > 0) return undefined;
+  const kept = owned.labelled((labels) => selectorMatches(rs.spec.selector, labels));
+  const missing = (rs.spec.replicas ?? 1) - kept;
+  return kept < owned.active || missing < 0 ? undefined : missing;
 }
 
 /** True for a pod that shall leave its node. */

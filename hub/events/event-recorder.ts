@@ -164,8 +164,8 @@ export class EventRecorder implements EventSink {
     for (const [key, entry] of this.#entries) {
       if (entry.namespace !== namespace) continue;
       this.#forget(key);
-      // The queue then finds no entry under this key and removes the object.
-      this.#queue.add(`-${entry.namespace}/${entry.name}`);
+      // In a storm most are gone before their turn comes: there is nothing to remove.
+      if (entry.written) this.#queue.add(`-${entry.namespace}/${entry.name}`);
       return;
     }
   }

@@ -1,12 +1,13 @@
 import type { KeyedQueue } from '../../kit/keyed-queue.ts';
 import { jsonEqual } from '../../protocol/json.ts';
 import type { ConfigMap, Secret } from '../../protocol/kinds/core.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
-import type { Pod, PodSpec } from '../../protocol/kinds/pod.ts';
+import type { Pod } from '../../protocol/kinds/pod.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../protocol/kinds/storage.ts';
 import { type DesiredPod, type Item, MAX_PACKET_BYTES } from '../../protocol/wire/messages.ts';
 import type { Change } from '../cluster.ts';
-import { assignment, itemOf, type PodReferences, podReferences } from '../decide/assignment.ts';
+import { assignment, isSameForDevice, itemOf } from '../decide/assignment.ts';
 import { indexOf, planDesired } from '../decide/desired-delta.ts';
 import { claimedVolumes, isBound } from '../decide/volumes/pod-volumes.ts';
 import { removalsAmong } from '../decide/volumes/volume-step.ts';
@@ -14,6 +15,7 @@ import { nodeOfVolume } from '../decide/volumes/words.ts';
 import { type LoopDeps, loopQueue } from '../loop.ts';
 import type { DeviceLink } from './device-link.ts';
 import type { PodTokens } from './pod-tokens.ts';
+import { type ReferencedKind, ReferenceIndex } from './reference-index.ts';
 import { generationFloor } from './refusals.ts';
 import type { Sessions } from './sessions.ts';
 
@@ -43,7 +45,7 @@ export class Dispatcher {
   readonly #items = new WeakMap<object, Item>();
   /** Items of pods with claims, as they were resolved last. */
   readonly #claiming = new WeakMap<object, Item>();
-  readonly #references = new WeakMap<PodSpec, PodReferences>();
+  readonly #references = new ReferenceIndex();
 
   constructor(
     deps: LoopDeps,
@@ -58,6 +60,11 @@ export class Dispatcher {
     this.#identity = identity;
     this.#tokens = tokens;
     this.#queue = loopQueue((node) => this.#dispatch(node), deps, 64);
+  }
+
+  /** Takes note of what is there; before the first change. */
+  start(): void {
+    for (const pod of this.#deps.view.list('Pod')) this.#references.note(pod, true);
   }
 
   /** Looks at the node's desired state again. */
@@ -80,10 +87,10 @@ export class Dispatcher {
         this.#onNode(change as Change<Node>);
         return;
       case 'ConfigMap':
-        this.#onReferenced(change as Change<ConfigMap>, (r) => r.configMaps);
+        this.#onReferenced('ConfigMap', change.object);
         return;
       case 'Secret':
-        this.#onReferenced(change as Change<Secret>, (r) => r.secrets);
+        this.#onReferenced('Secret', change.object);
         return;
       case 'PersistentVolumeClaim':
         this.#onClaim(change as Change<PersistentVolumeClaim>);
@@ -95,12 +102,22 @@ export class Dispatcher {
   }
 
   #onPod({ type, object, previous }: Change<Pod>): void {
-    const same =
-      type === 'modified' && previous !== undefined && this.#item(previous).rev === this.#item(object).rev;
-    if (same) return;
+    if (type === 'deleted') this.#references.note(previous ?? object, false);
+    else if (previous?.spec !== object.spec) {
+      if (previous !== undefined) this.#references.note(previous, false);
+      this.#references.note(object, true);
+    }
+    if (type === 'modified' && previous !== undefined && this.#isSame(previous, object)) return;
     for (const name of new Set([object.spec.nodeName, previous?.spec.nodeName])) {
       if (name !== undefined) this.#queue.add(name);
     }
+  }
+
+  /** True when a device is told the same of both. Most changes are of status, and share all else: their item is the one before. */
+  #isSame(previous: Pod, object: Pod): boolean {
+    const item = this.#item(previous);
+    if (isSameForDevice(previous, object)) this.#items.set(object, item);
+    return item.rev === this.#item(object).rev;
   }
 
   #onNode({ object, previous }: Change<Node>): void {
@@ -111,15 +128,8 @@ export class Dispatcher {
     if (!same) this.#queue.add(object.metadata.name);
   }
 
-  #onReferenced(
-    { object }: Change<ConfigMap | Secret>,
-    pick: (references: PodReferences) => ReadonlySet<string>,
-  ): void {
-    const { namespace, name } = object.metadata;
-    for (const pod of this.#deps.view.list('Pod', namespace)) {
-      const { nodeName } = pod.spec;
-      if (nodeName !== undefined && pick(this.#referencesOf(pod.spec)).has(name)) this.#queue.add(nodeName);
-    }
+  #onReferenced(kind: ReferencedKind, { metadata: { namespace = '', name } }: KubeObject): void {
+    for (const node of this.#references.nodesUsing(kind, namespace, name)) this.#queue.add(node);
   }
 
   /** Devices care which volume a claim has, and nothing else of it. */
@@ -205,13 +215,5 @@ export class Dispatcher {
     const item = itemOf(object, claims);
     this.#claiming.set(object, item);
     return item;
-  }
-
-  #referencesOf(spec: PodSpec): PodReferences {
-    const known = this.#references.get(spec);
-    if (known !== undefined) return known;
-    const references = podReferences(spec);
-    this.#references.set(spec, references);
-    return references;
   }
 }

@@ -103,6 +103,7 @@ export class Fleet implements Loop {
       const ready = node.status?.conditions?.find((c) => c.type === 'Ready')?.status;
       liveness.expect(node.metadata.name, leaseMsOf(node, DEFAULT_LEASE_MS), ready !== 'Unknown');
     }
+    this.#dispatcher.start();
     this.#stops.push(
       view.subscribe((change) => this.#onChange(change)),
       liveness.subscribe((node) => this.#onLiveness(node)),

@@ -1,3 +1,4 @@
+import { Turn } from '../../kit/turn.ts';
 import type { Namespace } from '../../protocol/kinds/core.ts';
 import type { Node } from '../../protocol/kinds/node.ts';
 import type { Pod } from '../../protocol/kinds/pod.ts';
@@ -35,8 +36,6 @@ export interface SchedulerPorts {
   readonly variants?: (image: string) => ImageVariants | undefined;
 }
 
-/** Longest the scheduler decides before it lets others have the process, in ms. */
-const SLICE_MS = 25;
 /** Telemetry that grows stale tells nobody: all of it is looked at before decisions, but not more often than this. */
 const SWEEP_MS = 100;
 const VOLUME_KINDS: readonly string[] = ['PersistentVolumeClaim', 'PersistentVolume', 'StorageClass'];
@@ -59,6 +58,7 @@ export class Scheduler implements Loop {
   readonly #nominations = new Nominations();
   readonly #writes: SchedulerWrites;
   readonly #stops: (() => void)[] = [];
+  readonly #turn: Turn;
   #sweptAtMs = Number.NEGATIVE_INFINITY;
   #awake = false;
   #stopped = true;
@@ -66,6 +66,7 @@ export class Scheduler implements Loop {
   constructor(deps: LoopDeps, live: LiveSource, ports: SchedulerPorts = {}) {
     this.#deps = { ...deps, log: deps.log.with({ room: 'scheduler' }) };
     this.#source = live;
+    this.#turn = new Turn(deps.clock);
     this.#state = new ClusterState(deps.view, live.read);
     this.#placer = new Placer(this.#state);
     this.#queue = new SchedulingQueue(deps.clock, () => this.#wake());
@@ -257,7 +258,7 @@ export class Scheduler implements Loop {
       const waiting = this.#queue.take();
       if (waiting === undefined) return;
       this.#decider.decide(waiting);
-      if (clock.monotonicMs() - startedAtMs > SLICE_MS) break;
+      if (this.#turn.isOver) break;
     }
     this.#awake = true;
     setImmediate(() => this.#decide());

@@ -59,7 +59,7 @@ export class ObjectStore {
     const planned = (spec: KindSpec, change: Change): void => admission?.planned?.(spec, change);
     const refused = (): void => admission?.refused?.();
     const commit: WriteSink['commit'] = (changes) => map.commit(changes);
-    this.#writes = new WriteQueue({ commit, publish, planned, refused, log }, revision);
+    this.#writes = new WriteQueue({ commit, publish, planned, refused, clock, log }, revision);
     const newest: NewestObject = (kind, namespace, name) => this.newest(kind, namespace, name);
     const nowMs = (): number => clock.nowMs();
     const look = { get: newest, list: (kind: string, ns: string) => this.#newestOf(kind, ns) };
@@ -212,7 +212,11 @@ export class ObjectStore {
   ): Promise<Removal[]> {
     const found = this.listObjects(kind, namespace).items.filter(matches);
     const deletions = found.map(({ metadata }) =>
-      this.deleteObject(kind, metadata.namespace ?? '', metadata.name, { ...options, uid: metadata.uid }),
+      this.deleteObject(kind, metadata.namespace ?? '', metadata.name, {
+        ...options,
+        uid: metadata.uid,
+        canWait: true,
+      }),
     );
     const removals: Removal[] = [];
     for (const result of await Promise.allSettled(deletions)) {
@@ -226,7 +230,7 @@ export class ObjectStore {
   async bind(namespace: string, podName: string, podUid: string, nodeName: string): Promise<void> {
     const pod = { namespace, name: podName, uid: podUid };
     const spec = this.#spec('Pod');
-    await this.#write(() => planBind(this.#context, spec, pod, nodeName), {});
+    await this.#write(() => planBind(this.#context, spec, pod, nodeName), { canWait: true });
   }
 
   /** The newest state, also when it is still on its way to the disk. */
@@ -261,7 +265,7 @@ export class ObjectStore {
 
   async #write(plan: () => Step, options: WriteOptions): Promise<Outcome> {
     if (options.dryRun === true) return dryRun(plan());
-    const outcome = await this.#writes.submit(plan);
+    const outcome = await this.#writes.submit(plan, options.canWait === true);
     this.#log?.debug('object written', {
       kind: outcome.object.kind,
       key: `${outcome.object.metadata.namespace ?? ''}/${outcome.object.metadata.name}`,

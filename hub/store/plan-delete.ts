@@ -1,10 +1,10 @@
+import { isDeepStrictEqual } from 'node:util';
 import { toTime } from '../../kit/clock.ts';
 import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { conflict } from '../../protocol/status.ts';
 import type { DeleteOptions } from '../cluster.ts';
 import { SYSTEM_CLASSES } from '../decide/priority.ts';
-import { cloneJson } from './json.ts';
 import { type AnyObject, forbidden, isFinished, type PlanContext, require, type Step } from './plan.ts';
 
 /** Namespaces that are there from the first start and for ever. */
@@ -36,12 +36,13 @@ export function planDelete(
     throw forbidden(spec, name, 'this namespace may not be deleted');
   if (idOf(spec) === 'PriorityClass' && SYSTEM_CLASSES.some((c) => c.name === name))
     throw forbidden(spec, name, 'this is a system priority class and cannot be deleted');
-  const next: AnyObject = cloneJson(current);
+  // What stays is the present object's own, and shared with it.
+  const next: AnyObject = { ...current, metadata: { ...current.metadata } };
   applyPropagation(next, options.propagation);
   mark(next, graceSeconds(spec, next, options), context.nowMs());
   if (idOf(spec) === 'Namespace') next.status = { ...next.status, phase: 'Terminating' };
   if (isFinished(spec, next)) return { type: 'deleted', spec, object: next, previous: current };
-  const changed = JSON.stringify(next) !== JSON.stringify(current);
+  const changed = !isDeepStrictEqual(next, current);
   return changed
     ? { type: 'modified', spec, object: next, previous: current }
     : { type: 'none', spec, object: current };

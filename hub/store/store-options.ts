@@ -11,6 +11,8 @@ import type { IdSource } from './ids.ts';
 export interface WriteOptions {
   /** Plan and validate, store nothing, tell nobody; resolves to what would come of it. */
   readonly dryRun?: boolean;
+  /** Nobody waits at a screen for it: when much is to be written, what others ask for goes first. */
+  readonly canWait?: boolean;
   /** Who asks, for the debug log. */
   readonly user?: string;
   /**

@@ -12,6 +12,7 @@ import type { FieldWriter, ModifyOptions, StoreOptions } from './store-options.t
  * those who write it through the API: so the many small writes of a hub pay nothing for this.
  */
 const LOOPS: FieldWriter = { manager: 'coxswain-hub' };
+const OF_LOOPS = { subresource: 'finalize', canWait: true } as const;
 
 /**
  * The embedded cluster store: what the loops see and write by types, over what the API uses by names. Memory is the truth at run
@@ -60,15 +61,15 @@ export class Store extends ObjectStore implements ClusterView, ClusterClient {
   }
 
   async create<K extends KindName>(kind: K, object: NewObject<KindMap[K]>): Promise<KindMap[K]> {
-    return (await this.createObject(kind, object as ObjectInput)) as KindMap[K];
+    return (await this.createObject(kind, object as ObjectInput, { canWait: true })) as KindMap[K];
   }
 
   async update<K extends KindName>(kind: K, object: KindMap[K]): Promise<KindMap[K]> {
-    return (await this.updateObject(kind, object, { subresource: 'finalize', writer: LOOPS })) as KindMap[K];
+    return (await this.updateObject(kind, object, { ...OF_LOOPS, writer: LOOPS })) as KindMap[K];
   }
 
   async updateStatus<K extends KindName>(kind: K, object: KindMap[K]): Promise<KindMap[K]> {
-    return (await this.updateStatusObject(kind, object)) as KindMap[K];
+    return (await this.updateStatusObject(kind, object, { canWait: true })) as KindMap[K];
   }
 
   async modify<K extends KindName>(
@@ -84,11 +85,11 @@ export class Store extends ObjectStore implements ClusterView, ClusterClient {
       return change(draft as KindMap[K]) === false ? undefined : draft;
     };
     const writer = part === 'spec' ? { writer: LOOPS } : {};
-    const options: ModifyOptions = { part, subresource: 'finalize', ...writer };
+    const options: ModifyOptions = { ...OF_LOOPS, part, ...writer };
     return (await this.modifyObject(kind, namespace, name, edit, options)) as KindMap[K];
   }
 
   async delete(kind: KindName, namespace: string, name: string, options: DeleteOptions = {}): Promise<void> {
-    await this.deleteObject(kind, namespace, name, options);
+    await this.deleteObject(kind, namespace, name, { ...options, canWait: true });
   }
 }

@@ -1,6 +1,8 @@
+import type { Clock } from '../../kit/clock.ts';
 import { DurableError } from '../../kit/durable-error.ts';
 import type { MapChange } from '../../kit/durable-map.ts';
 import type { Logger } from '../../kit/logger.ts';
+import { Turn } from '../../kit/turn.ts';
 import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError } from '../../protocol/status.ts';
@@ -23,6 +25,7 @@ export interface WriteSink {
   planned(spec: KindSpec, change: Change): void;
   /** All that was planned and not published is gone from the newest state. */
   refused(): void;
+  readonly clock: Pick<Clock, 'monotonicMs'>;
   readonly log?: Logger | undefined;
 }
 
@@ -43,6 +46,16 @@ export const REVISIONS_KEY = '!revisions';
 /** How many revisions are promised at once; a stop skips the unused rest. */
 const RESERVED_REVISIONS = 100_000;
 const BATCH_WRITES = 1000;
+/** Writes on their way, beyond which those that can wait do so: a write that somebody waits for has at most these before it. */
+const MAX_AHEAD = 128;
+/** Of those that wait, this many are planned with every commit however many others there are: the cluster must go on. */
+const LEAST_SHARE = 16;
+
+interface Waiting {
+  readonly plan: () => Step;
+  readonly resolve: Pending['resolve'];
+  readonly reject: Pending['reject'];
+}
 
 /** Key of an object in the durable map and in the queue: `Kind/namespace/name`. Pure. */
 export const storageKey = (kind: string, namespace: string, name: string): string =>
@@ -53,7 +66,8 @@ const keyOf = (kind: string, object: KubeObject): string =>
 
 /**
  * Orders all writes. A write is planned at once against the newest state, writes still on their way included; gets its revision;
- * is committed together with those waiting; and is then published and resolved, in order. A refused commit takes with it every
+ * is committed together with those waiting; and is then published and resolved, in order. One that can wait is planned in its turn
+ * when not too many are on their way. Publishing much lets the event loop go on in between. A refused commit takes with it every
  * write planned so far, because they may build on one another; those of kinds kept in memory only are planned anew.
  */
 export class WriteQueue {
@@ -61,7 +75,12 @@ export class WriteQueue {
   readonly #onTheWay = new Map<string, { revision: number; object: KubeObject | undefined }>();
   /** Keys of what is on its way, by kind. */
   readonly #keysOnTheWay = new Map<string, Set<string>>();
+  readonly #turn: Turn;
+  /** Not planned yet, oldest first. */
+  readonly #waiting: Waiting[] = [];
   #pending: Pending[] = [];
+  /** Of the batch that is being committed or published. */
+  #leaving = 0;
   #revision: number;
   #reservedThrough: number;
   #busy = false;
@@ -71,6 +90,7 @@ export class WriteQueue {
   /** `revision` is the newest that may ever have been handed out. */
   constructor(sink: WriteSink, revision: number) {
     this.#sink = sink;
+    this.#turn = new Turn(sink.clock);
     this.#revision = revision;
     this.#reservedThrough = revision;
   }
@@ -92,10 +112,18 @@ export class WriteQueue {
     return found;
   }
 
-  /** Plans now, throws what the plan throws; resolves when the result is durable and visible. */
-  async submit(plan: () => Step): Promise<Outcome> {
+  /** Plans now, or in its turn when it `canWait`; rejects with what the plan throws; resolves when the result is durable and visible. */
+  async submit(plan: () => Step, canWait: boolean): Promise<Outcome> {
     if (this.#closed) throw new ApiError('ServiceUnavailable', 'the store is closed');
-    return new Promise<Outcome>((resolve, reject) => this.#stage(plan, false, resolve, reject));
+    return new Promise<Outcome>((resolve, reject) => {
+      if (canWait && (this.#waiting.length > 0 || this.#ahead >= MAX_AHEAD))
+        this.#waiting.push({ plan, resolve, reject });
+      else this.#stage(plan, false, resolve, reject);
+    });
+  }
+
+  get #ahead(): number {
+    return this.#pending.length + this.#leaving;
   }
 
   /** Takes no more writes and resolves when those handed in are settled. */
@@ -144,15 +172,39 @@ export class WriteQueue {
     await Promise.resolve();
     while (this.#pending.length > 0) {
       const batch = this.#pending.splice(0, BATCH_WRITES);
-      try {
-        await this.#commit(batch);
-      } catch (error) {
-        this.#refuse([...batch, ...this.#pending.splice(0)], error);
-        continue;
-      }
-      for (const pending of batch) this.#publish(pending);
+      this.#leaving = batch.length;
+      const refused = await this.#commit(batch).then(
+        () => undefined,
+        (cause: unknown) => ({ cause }),
+      );
+      if (refused === undefined) await this.#publishAll(batch);
+      else this.#refuse([...batch, ...this.#pending.splice(0)], refused.cause);
+      this.#leaving = 0;
+      await this.#admit();
     }
     this.#busy = false;
+  }
+
+  async #publishAll(batch: readonly Pending[]): Promise<void> {
+    for (const pending of batch) {
+      if (this.#turn.isOver) await this.#turn.next();
+      this.#publish(pending);
+      this.#leaving -= 1;
+    }
+  }
+
+  /** Plans those that wait, as far as there is room for them. */
+  async #admit(): Promise<void> {
+    for (let taken = 0; this.#ahead < MAX_AHEAD || taken < LEAST_SHARE; taken++) {
+      if (this.#turn.isOver) await this.#turn.next();
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      try {
+        this.#stage(next.plan, false, next.resolve, next.reject);
+      } catch (error) {
+        next.reject(error);
+      }
+    }
   }
 
   async #commit(batch: readonly Pending[]): Promise<void> {

@@ -38,6 +38,17 @@ export class BenchApi {
     });
   }
 
+  /** Resolves to the text of an answer; rejects with it when it is a refusal. */
+  text(path: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const req = this.#request('GET', path, (status, text) =>
+        status < 400 ? resolve(text) : reject(new Error(`GET ${path}: ${status} ${text}`)),
+      );
+      req.on('error', reject);
+      req.end();
+    });
+  }
+
   /** Reads an answer to its end and forgets it; resolves to its bytes. */
   drain(path: string, headers: Readonly<Record<string, string>> = {}): Promise<number> {
     return new Promise((resolve, reject) => {

@@ -74,6 +74,12 @@ export class HubProcess {
     return (Number(fields[11]) + Number(fields[12])) * CLOCK_TICK_MS;
   }
 
+  /** How long its main thread was ready to run and had no processor, since the start, in ms. */
+  get starvedMs(): number {
+    const { pid } = this.#child;
+    return Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[1]) / 1e6;
+  }
+
   get kubeconfig(): string {
     return join(this.#directory, 'kubeconfig');
   }

@@ -1,11 +1,13 @@
 /**
  * A thousand devices and ten thousand pods: real hub, real MQTT, real agents on engines in memory. Also says what must never be seen.
+ * The devices run at a lower priority than hub and client: in reality they are other machines.
  *
  *   npm run bench -- --only simulation
  */
 import { percentile } from '../../test/simulator/prober.ts';
 import { Storm } from '../../test/simulator/storm.ts';
 import { type Bench, limitFigure, type Report } from './figure.ts';
+import { turnBound, turnsIn, turnsSince } from './turns.ts';
 
 const FULL = { devices: 1000, perProcess: 100, pods: 10_000, rolling: 1000 };
 const QUICK = { devices: 100, perProcess: 10, pods: 1000, rolling: 100 };
@@ -76,7 +78,8 @@ async function step(
   pods?: number,
 ): Promise<void> {
   const prober = await storm.probe();
-  const cpuMs = storm.hub.cpuMs;
+  const turns = turnsIn(await storm.api.text('/metrics'));
+  const { cpuMs, starvedMs } = storm.hub;
   const sinceMs = performance.now();
   try {
     await run();
@@ -87,12 +90,29 @@ async function step(
   report({ name, value: tookS, unit: 's' });
   if (pods !== undefined) report({ name: `${name}, a second`, value: pods / tookS, unit: 'pods/s' });
   report({ name: `${name}: processor time of the hub`, value: (storm.hub.cpuMs - cpuMs) / 1000, unit: 's' });
+  report({
+    name: `${name}: the hub waited for a processor`,
+    value: (storm.hub.starvedMs - starvedMs) / 1000,
+    unit: 's',
+    note: 'run queue of its main thread: part of every delay below',
+  });
   report(
     limitFigure(`${name}: API writes meanwhile, p99`, percentile(prober.writesMs, 0.99), 'ms', MAX_WRITE_MS),
   );
   report({
     name: `${name}: /livez meanwhile, p99 (event loop)`,
     value: percentile(prober.livezMs, 0.99),
+    unit: 'ms',
+  });
+  const meanwhile = turnsSince(turnsIn(await storm.api.text('/metrics')), turns);
+  report({
+    name: `${name}: turns of the hub's event loop, 99 % of busy time at most`,
+    value: turnBound(meanwhile, 0.99),
+    unit: 'ms',
+  });
+  report({
+    name: `${name}: longest turn of the hub's event loop, at most`,
+    value: turnBound(meanwhile, 1),
     unit: 'ms',
   });
 }

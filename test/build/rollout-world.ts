@@ -1,5 +1,6 @@
 /** A deployment in a world of values: its ReplicaSets, their pods and a clock, driven by the pure decisions alone. */
 import { isActive, isReady } from '../../hub/decide/pod-facts.ts';
+import { tallyOf } from '../../hub/decide/pod-tally.ts';
 import { planReplicas } from '../../hub/decide/replicas.ts';
 import { planRollout, type RolloutAction, type RolloutMember } from '../../hub/decide/rollout.ts';
 import { rolloutMember } from '../../hub/decide/rollout-members.ts';
@@ -24,7 +25,7 @@ export class RolloutWorld {
 
   members(): RolloutMember[] {
     const minReady = this.wanted.spec.minReadySeconds ?? 0;
-    return this.sets.map((rs) => rolloutMember(rs, this.podsOf(rs), minReady, this.nowMs));
+    return this.sets.map((rs) => rolloutMember(rs, tallyOf(this.podsOf(rs)), minReady, this.nowMs));
   }
 
   podsOf(rs: ReplicaSet): Pod[] {

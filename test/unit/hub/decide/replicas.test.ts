@@ -1,4 +1,5 @@
 import * as assert from 'uvu/assert';
+import { tallyOf } from '../../../../hub/decide/pod-tally.ts';
 import { asReplicaOwner } from '../../../../hub/decide/replica-owner.ts';
 import { rollUpReplicaSet } from '../../../../hub/decide/replica-set-status.ts';
 import { planReplicas } from '../../../../hub/decide/replicas.ts';
@@ -103,7 +104,7 @@ spec('rollUpReplicaSet', (it) => {
     const set = { ...rs(3), spec: { ...rs(3).spec, minReadySeconds: 90 } };
     const { status, changed, lookAgainMs } = rollUpReplicaSet(
       set,
-      [mine('a'), mine('b', { ready: false })],
+      tallyOf([mine('a'), mine('b', { ready: false })]),
       undefined,
       now,
     );
@@ -117,21 +118,30 @@ spec('rollUpReplicaSet', (it) => {
     assert.is(changed, true);
     assert.is(lookAgainMs, 30_000);
     assert.is(
-      rollUpReplicaSet({ ...set, status }, [mine('a'), mine('b', { ready: false })], undefined, now).changed,
+      rollUpReplicaSet({ ...set, status }, tallyOf([mine('a'), mine('b', { ready: false })]), undefined, now)
+        .changed,
       false,
     );
   });
 
   it('says why pods could not be made, and stops saying it', () => {
     const failure = { reason: 'FailedCreate', message: 'no room' } as const;
-    const { status } = rollUpReplicaSet(rs(1), [], failure, now);
+    const { status } = rollUpReplicaSet(rs(1), tallyOf([]), failure, now);
     assert.equal(
       status.conditions?.map((c) => [c.type, c.reason, c.message]),
       [['ReplicaFailure', 'FailedCreate', 'no room']],
     );
-    const again = rollUpReplicaSet({ ...rs(1), status }, [], { ...failure, message: 'no room again' }, now);
+    const again = rollUpReplicaSet(
+      { ...rs(1), status },
+      tallyOf([]),
+      { ...failure, message: 'no room again' },
+      now,
+    );
     assert.is(again.changed, false, 'trying again costs no write');
-    assert.is(rollUpReplicaSet({ ...rs(1), status }, [], undefined, now).status.conditions, undefined);
+    assert.is(
+      rollUpReplicaSet({ ...rs(1), status }, tallyOf([]), undefined, now).status.conditions,
+      undefined,
+    );
   });
 });
 
@@ -155,8 +165,8 @@ spec('asReplicaOwner', (it) => {
     assert.equal(planReplicas(owner, owned), planReplicas(rs(2), owned));
     const plain = asReplicaOwner(controller({})) ?? rs(0);
     assert.equal(
-      rollUpReplicaSet(plain, owned, undefined, now),
-      rollUpReplicaSet(rs(2), owned, undefined, now),
+      rollUpReplicaSet(plain, tallyOf(owned), undefined, now),
+      rollUpReplicaSet(rs(2), tallyOf(owned), undefined, now),
     );
   });
   it('is nothing without selector or template: it would take every pod', () => {
