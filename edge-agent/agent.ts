@@ -144,6 +144,7 @@ export class Agent {
         platform: () => this.#ground.platform,
       },
       devices: () => this.#board.deviceStock,
+      oomKilled: (id) => this.#ground.oomKilled(id),
       dataDir: options.dataDir,
       runDir: options.runDir,
       concurrency: STARTS_AT_ONCE,

@@ -6,6 +6,7 @@ import type { Runtime } from './pods/ports.ts';
 import { DockerRuntime } from './runtime/docker.ts';
 import { type Inventory, readInventoryApart } from './sensors/inventory.ts';
 import { MachineFiles } from './sensors/machine-files.ts';
+import { OomLog } from './sensors/oom-log.ts';
 import { readPlatform } from './sensors/platform.ts';
 import type { StreamRuntime } from './streams/ports.ts';
 
@@ -18,12 +19,15 @@ export interface AgentGround {
   readonly files: MachineFiles;
   readonly cpuCount: number;
   readonly takeInventory: () => Promise<Inventory>;
+  /** Whether the kernel killed a process of this container for want of memory, as far as the kernel itself tells. */
+  readonly oomKilled: (containerId: string) => boolean;
 }
 
 /** This machine and its engine. */
 export function groundOf(options: AgentOptions): AgentGround {
   const engine = new DockerRuntime({ socketPath: options.dockerSocket, networkName: options.network });
   const files = new MachineFiles();
+  const oomLog = new OomLog(options.log.with({ room: 'sensors' }));
   return {
     runtime: engine,
     images: engine,
@@ -32,5 +36,6 @@ export function groundOf(options: AgentOptions): AgentGround {
     files,
     cpuCount: cpus().length,
     takeInventory: () => readInventoryApart(options.inventoryCommand),
+    oomKilled: (id) => oomLog.names(id),
   };
 }

@@ -3,6 +3,7 @@ import { type Clock, sleep } from '../../kit/clock.ts';
 import { withDeadline } from '../../kit/deadline.ts';
 import type { Logger } from '../../kit/logger.ts';
 import type { ContainerView } from '../decide/container.ts';
+import { isOomOpen } from '../decide/oom.ts';
 import type { EngineEvent, Runtime } from './ports.ts';
 
 const RECONNECT = { baseMs: 50, maxMs: 2_000 };
@@ -19,6 +20,8 @@ export interface ObserverOptions {
   readonly onChange: (podUid: string) => void;
   /** The kernel killed a process of this container that took more memory than its limit; the container may run on. */
   readonly onOom?: (view: ContainerView) => void;
+  /** The kernel itself tells that it killed a process of this container for want of memory. Must not throw. */
+  readonly oomKilled?: (id: string) => boolean;
   /** A container was removed: its image may be free. */
   readonly onRemoved?: () => void;
   /** The engine answered with the whole list, at first or after it was away. */
@@ -72,10 +75,9 @@ export class EngineObserver {
   note(view: ContainerView): void {
     const before = this.#views.get(view.id);
     if (before?.state === 'exited' && view.state !== 'exited') return;
-    const { clock } = this.#options;
+    const { clock, onOom } = this.#options;
     const message = view.message ?? before?.message;
-    // Some engines forget that a process was killed for its memory when it was not the first one.
-    const oomKilled = view.oomKilled === true || before?.oomKilled === true;
+    const oomKilled = this.#isOomKilled(view, before);
     this.#notedMs.set(view.id, clock.monotonicMs());
     this.#views.set(view.id, {
       ...view,
@@ -85,6 +87,16 @@ export class EngineObserver {
       ...(message === undefined ? {} : { message }),
       ...(oomKilled ? { oomKilled } : {}),
     });
+    if (oomKilled && before !== undefined && before.oomKilled !== true) onOom?.(view);
+  }
+
+  /**
+   * Some engines forget a process killed for its memory when it was not the first one; with cgroup v2 they may not even notice,
+   * when the container's cgroup is gone before they look.
+   */
+  #isOomKilled(view: ContainerView, before: ContainerView | undefined): boolean {
+    if (view.oomKilled === true || before?.oomKilled === true) return true;
+    return isOomOpen(view) && this.#options.oomKilled?.(view.id) === true;
   }
 
   forget(id: string): void {
@@ -148,8 +160,9 @@ export class EngineObserver {
     if (event.type === 'destroy') this.forget(event.id);
     if (event.type === 'start' && view === undefined) this.#ask(event);
     if (event.type === 'oom' && view !== undefined) {
+      // The first is told when it is noted; one that comes late is that first.
+      if (view.oomKilled === true && view.state !== 'exited') onOom?.(view);
       this.note({ ...view, oomKilled: true });
-      onOom?.(view);
     }
     if (event.type === 'die' && view !== undefined) {
       if (event.atMs < (view.startedAtMs ?? 0)) return;

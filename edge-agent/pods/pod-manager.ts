@@ -46,6 +46,8 @@ export interface PodManagerOptions {
   readonly concurrency: number;
   /** Device resources of the node; absent: it has none. */
   readonly devices?: () => DeviceStock;
+  /** Whether the kernel tells that it killed a process of this container for want of memory; absent: the engine alone tells. */
+  readonly oomKilled?: (containerId: string) => boolean;
 }
 
 /**
@@ -88,6 +90,7 @@ export class PodManager {
         lastWordsOf(this.#tools, view, this.#workers.get(view.podUid)?.cell.pod, this.#abort.signal),
       onChange: (uid) => this.#queue.add(uid),
       onOom: (view) => this.#tellOom(view),
+      oomKilled: (id) => options.oomKilled?.(id) === true,
       onRemoved: () => sinks.onImagesTouched?.(),
       onUp: () => this.#engineUp(),
     });

@@ -14,6 +14,7 @@ import { DockerRuntime } from '../../edge-agent/runtime/docker.ts';
 import { DeviceWatch } from '../../edge-agent/sensors/device-watch.ts';
 import { FactsKeeper } from '../../edge-agent/sensors/facts-keeper.ts';
 import { MachineFiles } from '../../edge-agent/sensors/machine-files.ts';
+import { OomLog } from '../../edge-agent/sensors/oom-log.ts';
 import { loadProfiles } from '../../edge-agent/sensors/profile-files.ts';
 import { systemClock, toTime } from '../../kit/clock.ts';
 import { silentLogger } from '../../kit/logger.ts';
@@ -26,6 +27,7 @@ const network = { name: 'coxswain', bridge: 'cox0', masquerade: true };
 const { files: profiles, names } = await loadProfiles(['generic-x64', profilePath]);
 const profile = chooseProfile(profiles, { model: '', arch: arch() }, names);
 const files = new MachineFiles();
+const oomLog = new OomLog(silentLogger);
 const runtime = new DockerRuntime({ socketPath, networkName: network.name });
 
 const devices = new DeviceWatch({
@@ -61,6 +63,7 @@ const manager = new PodManager({
   runDir,
   concurrency: 8,
   devices: () => ({ names: deviceNames, units: devices.units }),
+  oomKilled: (id) => oomLog.names(id),
 });
 
 const defence: Defence = makeDefence({

@@ -79,6 +79,7 @@ function groundAt(board: string): AgentGround {
         cpuBrand: '',
         physicalCores: BOARD.cpuCount,
       }),
+    oomKilled: () => false,
   };
 }
 
