@@ -50,7 +50,7 @@ if (canRunEngine() && hasKernelLog()) {
             desiredPod('main', never(`exec sh -c '${HUNGRY}'`)),
             desiredPod('child', never(`sh -c '${HUNGRY}'; exit $?`)),
             desiredPod('parent', never(`sh -c '${HUNGRY}'; exit 3`)),
-            desiredPod('killed', never("sh -c 'kill -9 $$'; exit $?")),
+            desiredPod('killed', never("sh -c 'kill -9 $$$$'; exit $?")),
             desiredPod('failed', never('exit 3')),
           ],
         });
