@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const MAIN = fileURLToPath(new URL('./devices-main.ts', import.meta.url));
 const START_MS = 300_000;
 /** In reality the devices are other machines: they get the processor time that hub and clients leave. */
-const NICENESS = 10;
+const NICENESS = 19;
 
 export interface FleetOptions {
   /** The hub's data directory: its authority signs the devices' certificates. */
