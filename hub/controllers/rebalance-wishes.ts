@@ -14,7 +14,7 @@ import {
   withUse,
 } from '../decide/rebalance-load.ts';
 import type { Wish } from '../decide/rebalance-round.ts';
-import { isMovable, isSettled, type RebalanceTerms } from '../decide/rebalance-terms.ts';
+import { isMovable, isSettled, isTooYoung, type RebalanceTerms } from '../decide/rebalance-terms.ts';
 import type { RebalanceTimes } from '../decide/rebalance-times.ts';
 import { keyOf, type LoopDeps } from '../loop.ts';
 import type { PlacementPreview, ReadUse } from './pod-mover.ts';
@@ -38,7 +38,7 @@ export interface Willing {
   readonly terms: RebalanceTerms;
 }
 
-/** What pods would like, whether somebody would if the load goes on, and how long it took to find out. */
+/** What pods would like, whether somebody might before anything else changes, and how long it took to find out. */
 export interface Gathered {
   readonly wishes: readonly Wish[];
   readonly isForming: boolean;
@@ -102,6 +102,7 @@ export class RebalanceWishes {
       }
       const settled = isSettled(each.deployment, each.rs) && !pods.some((pod) => this.#isLeaving(pod));
       const movable = pods.filter((pod) => isMovable(pod, clock.nowMs(), this.#times));
+      if (settled && pods.some((pod) => isTooYoung(pod, clock.nowMs(), this.#times))) isForming = true;
       for (const group of byNode(movable)) {
         const used = group.map((pod) => ({ pod, use: this.#mostUsed(pod, uses) }));
         if (!settled) continue;
