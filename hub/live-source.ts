@@ -8,7 +8,9 @@ import type { Store } from './store/store.ts';
 import type { TelemetryView } from './telemetry/telemetry-view.ts';
 
 /** What the scheduler sees of telemetry: fresh samples only, with the damped load. */
-export function liveSource(telemetry: TelemetryView): LiveSource {
+export function liveSource(
+  telemetry: TelemetryView,
+): LiveSource & { readonly heardAtMs: (node: string) => number | undefined } {
   return {
     read: (node) => {
       const known = telemetry.fresh(node);
@@ -26,6 +28,7 @@ export function liveSource(telemetry: TelemetryView): LiveSource {
         windowMs: sample.windowMs,
       };
     },
+    heardAtMs: (node) => telemetry.node(node)?.confirmedAtMs,
     subscribe: (listener) => telemetry.subscribe(listener),
   };
 }

@@ -11,10 +11,11 @@ import {
   rangeOf,
   type UseHistory,
   withReading,
+  withSilence,
   withUse,
 } from '../decide/rebalance-load.ts';
 import type { Wish } from '../decide/rebalance-round.ts';
-import { isMovable, isSettled, type RebalanceTerms } from '../decide/rebalance-terms.ts';
+import { isMovable, isSettled, isTooYoung, type RebalanceTerms } from '../decide/rebalance-terms.ts';
 import type { RebalanceTimes } from '../decide/rebalance-times.ts';
 import { keyOf, type LoopDeps } from '../loop.ts';
 import type { PlacementPreview, ReadUse } from './pod-mover.ts';
@@ -24,6 +25,8 @@ export interface RebalancePorts {
   readonly live: {
     /** Undefined when telemetry is stale or was never there. */
     readonly read: (node: string) => LiveState | undefined;
+    /** When the node was heard last, monotonic; fresh or not. */
+    readonly heardAtMs: (node: string) => number | undefined;
     /** Calls with a node's name when its load moved meaningfully or its telemetry came back. */
     readonly subscribe: (listener: (node: string) => void) => () => void;
   };
@@ -38,7 +41,7 @@ export interface Willing {
   readonly terms: RebalanceTerms;
 }
 
-/** What pods would like, whether somebody would if the load goes on, and how long it took to find out. */
+/** What pods would like, whether somebody might before anything else changes, and how long it took to find out. */
 export interface Gathered {
   readonly wishes: readonly Wish[];
   readonly isForming: boolean;
@@ -64,12 +67,18 @@ export class RebalanceWishes {
     this.#times = times;
   }
 
-  /** Takes over what telemetry says; silence ends a history, because nobody knows what happened meanwhile. */
+  /** Takes over what telemetry says, or that it says nothing. */
   read(node: string): void {
     const live = this.#ports.live.read(node);
     const nowMs = this.#deps.clock.monotonicMs();
-    if (live === undefined) this.#loads.delete(node);
-    else this.#loads.set(node, withReading(this.#loads.get(node), live, nowMs, this.#times));
+    const before = this.#loads.get(node);
+    const heardAtMs = this.#ports.live.heardAtMs(node) ?? Number.NEGATIVE_INFINITY;
+    const history =
+      live === undefined
+        ? before && withSilence(before, heardAtMs, nowMs, this.#times)
+        : withReading(before, live, nowMs, this.#times);
+    if (history === undefined) this.#loads.delete(node);
+    else this.#loads.set(node, history);
   }
 
   /** The same for all nodes; those that are gone are forgotten. */
@@ -102,6 +111,7 @@ export class RebalanceWishes {
       }
       const settled = isSettled(each.deployment, each.rs) && !pods.some((pod) => this.#isLeaving(pod));
       const movable = pods.filter((pod) => isMovable(pod, clock.nowMs(), this.#times));
+      if (settled && pods.some((pod) => isTooYoung(pod, clock.nowMs(), this.#times))) isForming = true;
       for (const group of byNode(movable)) {
         const used = group.map((pod) => ({ pod, use: this.#mostUsed(pod, uses) }));
         if (!settled) continue;

@@ -9,9 +9,11 @@ interface Stretch {
   readonly most: LiveState;
 }
 
-/** What a node did lately, without gaps since `sinceMs` (monotonic). */
+/** What a node did lately, without gaps worth the name since `sinceMs` (monotonic). */
 export interface LoadHistory {
   readonly sinceMs: number;
+  /** It was heard last then, and is silent. */
+  readonly silentSinceMs?: number;
   readonly stretches: readonly Stretch[];
 }
 
@@ -30,10 +32,11 @@ export function withReading(
   before: LoadHistory | undefined,
   live: LiveState,
   nowMs: number,
-  { longMs, stretchMs }: RebalanceTimes,
+  { longMs, stretchMs, gapMs }: RebalanceTimes,
 ): LoadHistory {
   const last = before?.stretches.at(-1);
-  if (before === undefined || last === undefined)
+  const silentMs = nowMs - (before?.silentSinceMs ?? nowMs);
+  if (before === undefined || last === undefined || silentMs > gapMs)
     return { sinceMs: nowMs, stretches: [{ sinceMs: nowMs, least: live, most: live }] };
   const joins = nowMs - last.sinceMs < stretchMs;
   const stretches = joins ? before.stretches.slice(0, -1) : before.stretches.slice();
@@ -48,18 +51,32 @@ export function withReading(
 }
 
 /**
+ * The history of a node that is silent and was heard last at `heardAtMs`: kept for when it speaks again soon. Undefined when it is silent
+ * for too long, because nobody knows what happened meanwhile. Pure.
+ */
+export function withSilence(
+  history: LoadHistory,
+  heardAtMs: number,
+  nowMs: number,
+  { gapMs }: RebalanceTimes,
+): LoadHistory | undefined {
+  const silentSinceMs = history.silentSinceMs ?? heardAtMs;
+  return nowMs - silentSinceMs > gapMs ? undefined : { ...history, silentSinceMs };
+}
+
+/**
  * What the node did at least and at most since `longMs` ago. A peak that is shorter is not in the least, a dip not in the most:
- * whoever compares the least of one node to the most of another is not misled by either. Pure.
+ * whoever compares the least of one node to the most of another is not misled by either. Undefined while it is silent. Pure.
  */
 export function rangeOf(
-  { sinceMs, stretches }: LoadHistory,
+  { sinceMs, silentSinceMs, stretches }: LoadHistory,
   nowMs: number,
   { longMs }: RebalanceTimes,
 ): LoadRange | undefined {
   const [first, ...others] = stretches.filter(
     (_, i) => (stretches[i + 1]?.sinceMs ?? nowMs) >= nowMs - longMs,
   );
-  if (first === undefined) return undefined;
+  if (first === undefined || silentSinceMs !== undefined) return undefined;
   const { least, most } = others.reduce(fold, first);
   return { knownMs: Math.min(longMs, nowMs - sinceMs), least, most };
 }

@@ -26,7 +26,7 @@ export interface Round {
   readonly nowMs: number;
   readonly times: RebalanceTimes;
   readonly wishes: readonly Wish[];
-  /** Somebody would wish to leave if the load goes on. */
+  /** Somebody may wish to leave by time alone: when the load goes on, or a pod is old enough. */
   readonly isForming: boolean;
   /** Since when each wish stands, from the round before. */
   readonly standing: ReadonlyMap<string, number>;

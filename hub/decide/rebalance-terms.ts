@@ -91,6 +91,11 @@ export function isMovable(pod: Pod, nowMs: number, { minAgeMs }: RebalanceTimes)
   );
 }
 
+/** True when only its age keeps the pod where it is: nothing but time will tell that it may move. Pure. */
+export function isTooYoung(pod: Pod, nowMs: number, times: RebalanceTimes): boolean {
+  return !isMovable(pod, nowMs, times) && isMovable(pod, nowMs + times.minAgeMs, times);
+}
+
 /** Sources that every node has. Others hold what a pod elsewhere would not find. */
 const EVERYWHERE: readonly string[] = ['name', 'emptyDir', 'configMap', 'secret', 'downwardAPI', 'projected'];
 

@@ -4,6 +4,8 @@ export interface RebalanceTimes {
   readonly longMs: number;
   /** Readings closer together than this share a stretch of a history. */
   readonly stretchMs: number;
+  /** A silence up to this long is a beat that was late: the node's past goes on. */
+  readonly gapMs: number;
   /** A node without a past, one that just joined, must have spoken for so long. */
   readonly newcomerMs: number;
   /** A pod shows what it uses only after a while, and shall not be sent from node to node. */
@@ -30,6 +32,7 @@ export function rebalanceTimes(longMs: number): RebalanceTimes {
   return {
     longMs,
     stretchMs: longMs / 30,
+    gapMs: longMs / 30,
     newcomerMs: longMs / 10,
     minAgeMs: (longMs * 3) / 5,
     standingMs: (longMs * 3) / 5,

@@ -26,7 +26,7 @@ export interface Loads {
 /** Whether a pod should leave its node. `gain` is in points of the scheduler's score, 0..100. */
 export type Verdict =
   | { readonly do: 'stay' }
-  /** It should leave if the load goes on as it is now. */
+  /** It should leave if all goes on as it is now. */
   | { readonly do: 'wait' }
   | {
       readonly do: 'leave';
@@ -53,6 +53,7 @@ const HOT_CPU_RATIO = 0.85;
 const HOT_CELSIUS = 75;
 
 const STAY: Verdict = { do: 'stay' };
+const WAIT: Verdict = { do: 'wait' };
 
 /**
  * Judges whether moving is worth it, with the scheduler's own scores. Load counts by the least that the present node did and the
@@ -76,10 +77,14 @@ export function judgeMove(outlook: Outlook, loads: Loads, { longMs, newcomerMs }
     reliefRatio,
   });
   if (sum(steady) >= STEADY_GAIN && sum(gains) >= 0) return leave(foremost(steady), sum(steady), false);
-  if (!known || from.live === undefined || reliefRatio < MIN_RELIEF) return STAY;
+  if (!known || from.live === undefined) return STAY;
+  const now = sum(gainsOf(outlook, from.live, to.live));
+  // A peak is in the way that is over already: that it has become old is not told by anything but time.
+  if (sum(steady) >= STEADY_GAIN && now >= 0) return WAIT;
+  if (reliefRatio < MIN_RELIEF) return STAY;
   const isLong = loads.from.knownMs >= longMs && loads.to.knownMs >= newcomerMs;
   if (isLong && sum(gains) >= bar(loads.from.least)) return leave(foremost(gains), sum(gains), true);
-  return sum(gainsOf(outlook, from.live, to.live)) >= bar(from.live) ? { do: 'wait' } : STAY;
+  return now >= bar(from.live) ? WAIT : STAY;
 }
 
 /**

@@ -8,6 +8,7 @@ import {
   rangeOf,
   type UseHistory,
   withReading,
+  withSilence,
   withUse,
 } from '../../hub/decide/rebalance-load.ts';
 import { planRound, type Wish } from '../../hub/decide/rebalance-round.ts';
@@ -68,6 +69,7 @@ export class RebalanceWorld {
   readonly #where = new Map<string, string>();
   readonly #loads = new Map<string, { load: Load; live: LiveState }>();
   readonly #histories = new Map<string, LoadHistory>();
+  readonly #heardAtMs = new Map<string, number>();
   readonly #uses = new Map<string, UseHistory>();
   readonly #movedAtMs = new Map<string, number>();
   /** Where nothing changed since, the same object is given again: most of a round would go into making them. */
@@ -162,8 +164,7 @@ export class RebalanceWorld {
   #tell(name: string): void {
     const { state } = this.#world;
     if (this.#fleet.silent?.(name, this.nowMs) === true) {
-      this.#loads.delete(name);
-      this.#histories.delete(name);
+      this.#fallSilent(name);
     } else {
       let milli = this.#fleet.nodes[name]?.other(this.nowMs) ?? 0;
       for (const pod of this.#fleet.pods)
@@ -172,9 +173,20 @@ export class RebalanceWorld {
       const load = nextLoad(this.#loads.get(name)?.load, sample, this.nowMs);
       const live = { ...load, memoryUsedBytes: 0.2 * MEMORY_BYTES, memoryTotalBytes: MEMORY_BYTES };
       this.#loads.set(name, { load, live });
+      this.#heardAtMs.set(name, this.nowMs);
       this.#histories.set(name, withReading(this.#histories.get(name), live, this.nowMs, TIMES));
     }
     state.refreshNode(name);
+  }
+
+  /** Its damped load is forgotten at once, its past only when it stays silent. */
+  #fallSilent(name: string): void {
+    this.#loads.delete(name);
+    const history = this.#histories.get(name);
+    const heardAtMs = this.#heardAtMs.get(name) ?? this.nowMs;
+    const kept = history && withSilence(history, heardAtMs, this.nowMs, TIMES);
+    if (kept === undefined) this.#histories.delete(name);
+    else this.#histories.set(name, kept);
   }
 
   #round(): void {

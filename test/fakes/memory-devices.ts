@@ -84,6 +84,8 @@ export class MemoryDevice {
   /** False for beats without a sample, as of a device that has nothing to tell yet. */
   tells = true;
   onFrame: ((stream: string, frame: Uint8Array) => void) | undefined;
+  /** True for containers that do not end when they are told to, until `letGo`. */
+  lingers = false;
   refusals = 0;
   acks: { boot: string; seq: number }[] = [];
   #link: MemoryLink;
@@ -121,6 +123,16 @@ export class MemoryDevice {
       (item) => item.kind === 'pod' && item.body.metadata.uid === uid,
     );
     if (held?.kind === 'pod') this.say({ t: 'status', ...this.head(), pods: [this.#podReport(held.body)] });
+  }
+
+  /** Whatever was told to end has ended, and from now on ends at once. */
+  letGo(): void {
+    this.lingers = false;
+    const ending = [...this.held.values()].flatMap((item) =>
+      item.kind === 'pod' && item.body.metadata.deletionTimestamp !== undefined ? [item.body] : [],
+    );
+    for (const pod of ending) this.#run(pod);
+    this.say({ t: 'status', ...this.head(), pods: ending.map((pod) => this.#podReport(pod)) });
   }
 
   /** Boots or reconnects. A new boot has a new id and starts its cached pods. */
@@ -304,7 +316,7 @@ export class MemoryDevice {
   #run(pod: DesiredPod): void {
     const { uid, deletionTimestamp } = pod.metadata;
     if (deletionTimestamp !== undefined) {
-      this.running.delete(uid);
+      if (!this.lingers) this.running.delete(uid);
       return;
     }
     if (this.running.has(uid)) return;

@@ -104,6 +104,38 @@ spec('rebalancing', (it) => {
     await world.stop();
   });
 
+  it('moves the next one of a Deployment only once the one before is gone', async () => {
+    const world = await begin();
+    const [one] = await join(world, 'pi-1');
+    await willing(world, 'web', 4);
+    await pass(world, 4 * MINUTE_MS);
+    if (one !== undefined) one.lingers = true;
+    await join(world, 'pi-2');
+    await world.until(() => moved(world) > 0, STEP_MS);
+    await pass(world, 10 * MINUTE_MS);
+    assert.is(moved(world), 1);
+    assert.is(world.store.list('Pod', 'default').length, 5, 'the one that was moved still stops');
+    one?.letGo();
+    await world.until(() => Object.values(world.countByNode('web')).join() === '2,2', STEP_MS);
+    assert.is(moved(world), 2);
+    await world.stop();
+  });
+
+  it('looks again when pods are old enough, though nothing else happens', async () => {
+    const world = await begin();
+    await join(world, 'dear', 'cheap');
+    await label(world, 'dear', { 'coxswain.dev/price': '0.30' });
+    await label(world, 'cheap', { 'coxswain.dev/price': '0.10' });
+    await willing(world, 'web', 1);
+    assert.equal(world.countByNode('web'), { cheap: 1 });
+    await label(world, 'cheap', { 'coxswain.dev/price': '0.90' });
+    const sinceMs = world.clock.monotonicMs();
+    await world.until(() => moved(world) === 1, STEP_MS);
+    const tookMs = world.clock.monotonicMs() - sinceMs;
+    assert.ok(tookMs >= 3 * MINUTE_MS && tookMs <= 6 * MINUTE_MS, `it took ${tookMs} ms`);
+    await world.stop();
+  });
+
   it('leaves those alone who did not ask', async () => {
     const world = await begin();
     await join(world, 'pi-1');

@@ -95,6 +95,20 @@ spec('rebalancing and noise', (it) => {
     });
   }
 
+  it('moves pods for load that lasts though beats are late now and then', () => {
+    const late = (node: string, atMs: number): boolean =>
+      (atMs + node.charCodeAt(0) * 21_000) % (2 * MINUTE_MS) < 3_000;
+    for (let seed = 1; seed <= 3; seed++) {
+      const world = new RebalanceWorld({
+        nodes: nodesWith((n) => () => (n === 0 ? 1_800 : 200)),
+        pods: evenFleet((p) => noise(seed * 53 + p, 9_000, 60, 120)),
+        silent: late,
+      });
+      world.run(HOUR_MS / 2, 3_000, 12_000);
+      assert.ok(world.moves.length > 0, `seed ${seed}`);
+    }
+  });
+
   it('moves pods for peaks that are longer: the silence above is no deafness', () => {
     for (let seed = 1; seed <= 3; seed++) {
       const world = new RebalanceWorld(peakFleet(seed, 9 * MINUTE_MS));

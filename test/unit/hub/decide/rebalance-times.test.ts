@@ -9,6 +9,7 @@ spec('rebalanceTimes', (it) => {
     assert.equal(DEFAULT_REBALANCE_TIMES, {
       longMs: 5 * MINUTE_MS,
       stretchMs: 10_000,
+      gapMs: 10_000,
       newcomerMs: 30_000,
       minAgeMs: 3 * MINUTE_MS,
       standingMs: 3 * MINUTE_MS,

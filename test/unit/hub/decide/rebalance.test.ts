@@ -2,7 +2,13 @@ import * as assert from 'uvu/assert';
 import type { LiveState, NodeState } from '../../../../hub/decide/node-state.ts';
 import type { PodToPlace } from '../../../../hub/decide/pod-to-place.ts';
 import { isStillBetter, judgeMove, type Outlook } from '../../../../hub/decide/rebalance.ts';
-import { mostUsed, rangeOf, withReading, withUse } from '../../../../hub/decide/rebalance-load.ts';
+import {
+  mostUsed,
+  rangeOf,
+  withReading,
+  withSilence,
+  withUse,
+} from '../../../../hub/decide/rebalance-load.ts';
 import { planRound, type Round, type Wish } from '../../../../hub/decide/rebalance-round.ts';
 import { DEFAULT_REBALANCE_TIMES as TIMES } from '../../../../hub/decide/rebalance-times.ts';
 import { live, nodeOf, podOf } from '../../../build/placement.ts';
@@ -18,11 +24,11 @@ const using = (cpuMilli: number): PodToPlace => podOf({ estimate: { cpuMilli, me
 function verdict(
   from: LiveState | undefined,
   to: LiveState | undefined,
-  parts: Partial<Outlook> & { knownMs?: number; fromNode?: Partial<NodeState> } = {},
+  parts: Partial<Outlook> & { knownMs?: number; fromNode?: Partial<NodeState>; toMost?: LiveState } = {},
 ): string {
-  const { knownMs = LONG_MS, fromNode, ...outlook } = parts;
-  const range = (of: LiveState | undefined) =>
-    of === undefined ? undefined : { knownMs, least: of, most: of };
+  const { knownMs = LONG_MS, fromNode, toMost, ...outlook } = parts;
+  const range = (of: LiveState | undefined, most = of) =>
+    of === undefined || most === undefined ? undefined : { knownMs, least: of, most };
   const pod = outlook.pod ?? using(400);
   const busy = { cpuMilli: -pod.estimate.cpuMilli, memoryBytes: -pod.estimate.memoryBytes };
   const judged = judgeMove(
@@ -34,7 +40,7 @@ function verdict(
       unruly: false,
       ...outlook,
     },
-    { from: range(from), to: range(to) },
+    { from: range(from), to: range(to, toMost) },
     TIMES,
   );
   return judged.do === 'leave' ? `${judged.why}${judged.byLoad ? ' by load' : ''}` : judged.do;
@@ -78,6 +84,11 @@ spec('judgeMove', (it) => {
       'stay',
     ],
     ['leaves for a price', verdict(live(0.1), live(0.1), { beside: { rules: 0, price: 1_000 } }), 'price'],
+    [
+      'waits for what objects say until a peak of the other node is old',
+      verdict(live(0.1), live(0.1), { beside: { rules: 0, price: 1_000 }, toMost: live(0.7) }),
+      'wait',
+    ],
     ['but not to a busy node', verdict(live(0.1), live(0.7), { beside: { rules: 0, price: 1_000 } }), 'stay'],
     ['leaves where a rule does not hold any more', verdict(live(0.1), live(0.1), { unruly: true }), 'rules'],
     ['trusts objects where its own node is silent', verdict(undefined, live(0.1), { unruly: true }), 'rules'],
@@ -128,6 +139,18 @@ spec('the load of a long time', (it) => {
     assert.is(rangeOf(history, 6.5 * MINUTE_MS, TIMES)?.least.heldCpuRatio, 0.9);
     assert.is(rangeOf(history, MINUTE_MS, TIMES)?.knownMs, MINUTE_MS);
     assert.is(rangeOf(history, 60 * MINUTE_MS, TIMES)?.knownMs, LONG_MS);
+  });
+
+  it('goes on after a late beat, and begins anew after a silence', () => {
+    const history = withReading(undefined, live(0.9), 0, TIMES);
+    const late = withSilence(history, MINUTE_MS, MINUTE_MS + 5_000, TIMES);
+    assert.is(late && rangeOf(late, MINUTE_MS + 5_000, TIMES), undefined, 'nothing is known meanwhile');
+    const heard = withReading(late, live(0.3), MINUTE_MS + TIMES.gapMs, TIMES);
+    assert.is(heard.sinceMs, 0);
+    assert.is(rangeOf(heard, MINUTE_MS + TIMES.gapMs, TIMES)?.least.heldCpuRatio, 0.3);
+    assert.is(late && withSilence(late, MINUTE_MS, MINUTE_MS + TIMES.gapMs + 1, TIMES), undefined);
+    const tooLate = MINUTE_MS + TIMES.gapMs + 1;
+    assert.is(withReading(late, live(0.3), tooLate, TIMES).sinceMs, tooLate);
   });
 
   it('knows the most that a pod used', () => {
