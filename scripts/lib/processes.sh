@@ -21,6 +21,7 @@ keep_running() {
       cd "$REPO" || exit
       exec setsid bash "$HERE/lib/respawn.sh" "$STATE/$name" "$@"
     ) </dev/null >>"$STATE/$name.log" 2>&1 &
+    disown $! # or bash tells of its end
     age_of $! >"$STATE/$name.age"
     echo $! >"$STATE/$name.loop"
   fi
