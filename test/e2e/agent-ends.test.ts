@@ -75,7 +75,7 @@ if (canRunEngine()) {
         assert.is(world.restarts('crash'), 1, 'the first restart is immediate');
         assert.is(world.status('crash')?.containerStatuses?.[0]?.lastState?.terminated?.exitCode, 3);
         assert.is(world.status('crash')?.phase, 'Running');
-        assert.ok(world.eventReasons('crash').includes('BackOff'));
+        await world.told('crash', 'BackOff');
         await world.wait('second restart', () => world.restarts('crash') === 2);
       });
 

@@ -111,6 +111,11 @@ export class AgentWorld {
     await this.wait(`${name} ready`, () => this.isReady(name));
   }
 
+  /** Waits for an event of the pod: it comes apart from the status that it explains. */
+  told(pod: string, reason: string): Promise<void> {
+    return this.wait(`${reason} of ${pod}`, () => this.eventReasons(pod).includes(reason));
+  }
+
   /** Waits for a condition; on failure the newest reports are part of the message. */
   async wait(
     what: string,

@@ -70,7 +70,7 @@ if (canRunEngine()) {
             ['Evicted', 'Pod ephemeral local storage usage exceeds the total limit of containers 8Mi. '],
           ],
         );
-        for (const name of gone) assert.ok(world.eventReasons(name).includes('Evicted'));
+        for (const name of gone) await world.told(name, 'Evicted');
         const running = async (): Promise<string[]> =>
           (await world.engine.docker('ps', '--format', '{{.Label "coxswain.dev/pod-name"}}'))
             .split('\n')
