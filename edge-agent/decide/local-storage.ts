@@ -32,8 +32,8 @@ export interface StorageLook {
   readonly headroomBytes: number;
   /** Share of the nearest limit that is used. */
   readonly usedRatio: number;
-  /** How fast the nearest limit came closer since the look before; 0 when it did not. */
-  readonly bytesPerMs: number;
+  /** How fast the nearest limit came closer since the look before; 0 when it did not, undefined when there was none. */
+  readonly bytesPerMs: number | undefined;
   /** Used bytes of the whole disk then. */
   readonly diskUsedBytes: number;
 }
@@ -131,12 +131,12 @@ export function storageLook(
     ...now,
     headroomBytes,
     usedRatio: Math.max(...pairs.map(([used, limit]) => used / limit)),
-    bytesPerMs: elapsedMs > 0 && closer > 0 ? closer / elapsedMs : 0,
+    bytesPerMs: before === undefined ? undefined : elapsedMs > 0 && closer > 0 ? closer / elapsedMs : 0,
   };
 }
 
 /**
- * Whether to measure a pod again: after 60 s; after half the time it needs to its limit at its last pace, or 10 s near the limit; at
+ * Whether to measure a pod again: 10 s after the first time, because most of what a pod writes it writes as it starts; then after 60 s; after half the time it needs to its limit at its last pace, or 10 s near the limit; at
  * once when the disk as a whole has taken in half of what it had left. Never within 10 s, and never so often that measuring takes
  * more than a tenth of the time. Pure.
  */
@@ -148,6 +148,7 @@ export function isStorageDue(
   const ageMs = now.atMs - last.atMs;
   if (ageMs < Math.max(SOON_MS, last.costMs * COST)) return false;
   if (now.diskUsedBytes - last.diskUsedBytes >= last.headroomBytes / 2) return true;
+  if (last.bytesPerMs === undefined) return true;
   const arrivalMs = last.bytesPerMs > 0 ? last.headroomBytes / last.bytesPerMs / 2 : LATE_MS;
   return last.usedRatio >= NEAR_RATIO || ageMs >= Math.min(LATE_MS, arrivalMs);
 }

@@ -60,7 +60,7 @@ if (canRunEngine()) {
         await world.wait(
           'the evictions',
           () => gone.every((name) => world.status(name)?.phase === 'Failed'),
-          60_000,
+          120_000,
         );
         assert.equal(
           gone.map((name) => [world.status(name)?.reason, world.status(name)?.message]),
@@ -101,7 +101,7 @@ if (canRunEngine()) {
       });
     },
     {
-      caseTimeoutMs: 120_000,
+      caseTimeoutMs: 240_000,
       before: async () => {
         world = await AgentWorld.withoutAgent();
         writeFileSync(join(world.engine.folder, 'site.yaml'), CALM);

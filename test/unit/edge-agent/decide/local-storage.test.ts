@@ -113,6 +113,8 @@ spec('isStorageDue', (it) => {
   const cases: readonly [string, StorageLook | undefined, number, number, boolean][] = [
     ['at once for a new pod', undefined, 0, 0, true],
     ['not again within ten seconds', look({ usedRatio: 0.99 }), 9_999, 10 ** 12, false],
+    ['soon after the first look', look({ bytesPerMs: undefined }), 10_000, 0, true],
+    ['not sooner', look({ bytesPerMs: undefined }), 9_999, 0, false],
     ['not soon for one that rests far from its limit', look(), 59_999, 0, false],
     ['after a minute at the latest', look(), 60_000, 0, true],
     ['every ten seconds near the limit', look({ usedRatio: 0.8 }), 10_000, 0, true],
@@ -130,7 +132,7 @@ spec('isStorageDue', (it) => {
     if (limits === undefined) throw new Error('no limits');
     const now = { atMs: 0, costMs: 1, diskUsedBytes: 0 };
     const first = storageLook(limits, use({ c: MIB }, { v: 2 * MIB }), now, undefined);
-    assert.equal([first.headroomBytes, first.usedRatio, first.bytesPerMs], [8 * MIB, 0.2, 0]);
+    assert.equal([first.headroomBytes, first.usedRatio, first.bytesPerMs], [8 * MIB, 0.2, undefined]);
     const later = storageLook(limits, use({ c: MIB }, { v: 4 * MIB }), { ...now, atMs: 1_000 }, first);
     assert.equal([later.headroomBytes, later.bytesPerMs], [6 * MIB, (2 * MIB) / 1_000]);
     const emptied = storageLook(limits, use({ c: MIB }), { ...now, atMs: 2_000 }, later);
