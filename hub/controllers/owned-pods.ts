@@ -9,12 +9,12 @@ const NONE = new PodTally();
  * what counting the view's pods would say, at a cost that does not grow with them.
  */
 export class OwnedPods {
-  readonly #view: Pick<ClusterView, 'list' | 'ownedBy'>;
+  readonly #view: Pick<ClusterView, 'list'>;
   readonly #ownerKind: string;
   readonly #tallies = new Map<string, PodTally>();
 
   /** `ownerKind`: only pods whose controller is of this kind count. */
-  constructor(view: Pick<ClusterView, 'list' | 'ownedBy'>, ownerKind: string) {
+  constructor(view: Pick<ClusterView, 'list'>, ownerKind: string) {
     this.#view = view;
     this.#ownerKind = ownerKind;
   }

@@ -94,9 +94,9 @@ if (canRunEngine()) {
         await world.wait('both ended', () => {
           return world.status('good')?.phase === 'Succeeded' && world.status('bad')?.phase === 'Failed';
         });
-        const state = world.status('bad')?.containerStatuses?.[0]?.state?.terminated;
-        assert.is(state?.reason, 'Error');
-        assert.match(state?.message ?? '', /words/);
+        const state = () => world.status('bad')?.containerStatuses?.[0]?.state?.terminated;
+        assert.is(state()?.reason, 'Error');
+        await world.wait('its last words', () => /words/.test(state()?.message ?? ''));
         await world.killAgent();
         const told = world.reports.length;
         world.startAgent();

@@ -8,6 +8,7 @@ import type { Container } from '../../protocol/kinds/pod.ts';
 import { container, desiredPod } from '../build/pod.ts';
 import { spec } from '../spec.ts';
 import { AgentWorld } from './agent-world.ts';
+import { CALM } from './calm-profile.ts';
 import { canRunEngine } from './private-engine.ts';
 
 const PROGRAM = fileURLToPath(new URL('./defended-agent.ts', import.meta.url));
@@ -15,16 +16,6 @@ const REGISTRY = fileURLToPath(new URL('./tiny-registry.ts', import.meta.url));
 const SERIAL = 'coxswain.dev/serial';
 const PORT = 5055;
 
-/** Nothing of the machine itself may count: the test alone says when the node is short of something. */
-const CALM = `variant: true
-sampleMs: 500
-memoryPressureAvailableRatio: 0.000001
-diskPressureUsedRatio: 1
-pidPressureUsedRatio: 1
-imageGcHighRatio: 1
-imageGcLowRatio: 1
-temperaturePressureCelsius: 150
-`;
 /** Memory is always short, whatever the machine has. */
 const SHORT = CALM.replace(/memoryPressureAvailableRatio.*/, 'memoryPressureAvailableRatio: 1').concat(
   'evictionHoldMs: 300\nevictionIntervalMs: 1500\nevictionGraceMs: 1000\n',

@@ -2,33 +2,7 @@
  * The agent's pods and runtime as a process of their own, driven by JSON lines: desired states come in on stdin, reports
  * go out on stdout. Tests kill and restart it as they would the agent.
  */
-import { createInterface } from 'node:readline';
-import { PodManager } from '../../edge-agent/pods/pod-manager.ts';
 import { DockerRuntime } from '../../edge-agent/runtime/docker.ts';
-import { systemClock } from '../../kit/clock.ts';
-import { silentLogger } from '../../kit/logger.ts';
-import { type DesiredLine, toState } from './desired-line.ts';
+import { drivePods } from './driven-pods.ts';
 
-const [socketPath = '', dataDir = '', runDir = ''] = process.argv.slice(2);
-const write = (line: unknown): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
-const network = { name: 'coxswain', bridge: 'cox0', masquerade: true };
-const manager = new PodManager({
-  runtime: new DockerRuntime({ socketPath, networkName: network.name }),
-  clock: systemClock,
-  log: silentLogger,
-  sinks: { onStatus: (status) => write({ status }), onEvent: (event) => write({ event }) },
-  node: {
-    nodeName: 'worker-1',
-    hostIp: () => '127.0.0.1',
-    cpuMilli: 2000,
-    memoryBytes: 2 ** 30,
-    network,
-  },
-  dataDir,
-  runDir,
-  concurrency: 8,
-});
-const lines = createInterface({ input: process.stdin });
-lines.on('line', (line) => manager.setDesired(toState(JSON.parse(line) as DesiredLine)));
-lines.on('close', () => process.exit(0));
-await manager.start(new AbortController().signal);
+await drivePods((options) => new DockerRuntime(options));

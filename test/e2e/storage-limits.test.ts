@@ -7,19 +7,10 @@ import type { Container, Volume } from '../../protocol/kinds/pod.ts';
 import { container, desiredPod } from '../build/pod.ts';
 import { spec } from '../spec.ts';
 import { AgentWorld } from './agent-world.ts';
+import { CALM } from './calm-profile.ts';
 import { canRunEngine } from './private-engine.ts';
 
 const PROGRAM = fileURLToPath(new URL('./defended-agent.ts', import.meta.url));
-/** Nothing of the machine itself counts. */
-const CALM = `variant: true
-sampleMs: 500
-memoryPressureAvailableRatio: 0.000001
-diskPressureUsedRatio: 1
-pidPressureUsedRatio: 1
-imageGcHighRatio: 1
-imageGcLowRatio: 1
-temperaturePressureCelsius: 150
-`;
 const LIMITED = { limits: { 'ephemeral-storage': '8Mi' } };
 
 /** Writes so many MiB to a place, and stays. */
