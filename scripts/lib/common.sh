@@ -26,7 +26,8 @@ wait_until() {
 need_root() {
   [ "$(id -u)" -ne 0 ] || return 0
   command -v sudo >/dev/null || die "this needs root and there is no sudo: run it as root"
-  exec sudo --preserve-env env "PATH=$PATH" "$0" "$@" # sudo's own PATH may miss the node that was installed by hand
+  # sudo's own PATH may miss the node that was installed by hand; and root's caches belong into root's home
+  exec sudo --preserve-env env "PATH=$PATH" "HOME=$(getent passwd root | cut -d: -f6)" "$0" "$@"
 }
 
 # as_owner DIR COMMAND...: as the person whose checkout DIR is, so that root leaves no files there they cannot change
