@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as assert from 'uvu/assert';
 import { spec } from '../../spec.ts';
+import { shell } from './shell.ts';
 
 const COMMON = new URL('../../../scripts/lib/common.sh', import.meta.url).pathname;
 
@@ -28,4 +29,12 @@ spec('apparmor_tool', (it) => {
     ['is not needed where the kernel has none', undefined, ''],
   ] as const;
   for (const [name, kernelSwitch, tool] of cases) it(name, () => assert.is(apparmorTool(kernelSwitch), tool));
+});
+
+spec('need_root', (it) => {
+  it('gives root its own home, so that its caches do not land in the one of the user', () => {
+    const programs = { id: 'echo 1000', sudo: 'shift; exec "$@"' }; // keeps the environment, as it is asked to
+    const line = `HOME=/home/ann need_root -c 'echo "$HOME"'`; // the script that is run again is this bash
+    assert.is(shell(['common'], line, programs), '/root');
+  });
 });
