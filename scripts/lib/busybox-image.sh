@@ -12,7 +12,7 @@ find_dynamic_busybox() {
     return
   fi
   (cd "$1" && apt-get download busybox >/dev/null 2>&1 && dpkg-deb -x busybox_*.deb unpacked) || true
-  found=$(find "$1/unpacked" -name busybox -type f 2>/dev/null | head -1)
+  found=$(find "$1/unpacked" -path '*/bin/busybox' -type f 2>/dev/null | head -1)
   [ -n "$found" ] || found=$(command -v busybox || true)
   [ -n "$found" ] || die "no busybox here and its package cannot be had: apt-get install busybox"
   ldd "$found" >/dev/null 2>&1 || say "only a static busybox is to be had: names will not resolve in containers"

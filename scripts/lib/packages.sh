@@ -91,7 +91,7 @@ node_from_npm() { # with an npm of its own, since the distribution's looks for i
   command -v npm >/dev/null || apt_install "fetches Node" npm
   say "nodejs.org does not answer; fetching Node 20 from the npm registry"
   as_root mkdir -p $NODE_HOME
-  as_root npm install --loglevel=error --ignore-scripts --no-audit --no-fund --prefix $NODE_HOME \
+  as_root npm install --loglevel=error --ignore-scripts --no-audit --no-fund --no-update-notifier --prefix $NODE_HOME \
     "node-linux-$arch@^20.19.0" npm@10 >&2 || return 1
   as_root ln -sf "$packages/node-linux-$arch/bin/node" /usr/local/bin/node
   as_root ln -sf "$packages/npm/bin/npm-cli.js" /usr/local/bin/npm
@@ -160,6 +160,6 @@ ensure_npm_packages() {
   [ ! -L "$1/node_modules" ] || return 0 # somebody shares it between checkouts
   [ -f "$mark" ] && [ ! "$1/package-lock.json" -nt "$mark" ] && return
   say "installing the npm packages of the lockfile"
-  (cd "$1" && as_owner "$1" npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2) ||
+  (cd "$1" && as_owner "$1" npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error >&2) ||
     die "npm ci failed. Is the npm registry reachable?"
 }
