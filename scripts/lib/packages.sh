@@ -109,7 +109,8 @@ ensure_kubectl() {
   elif command -v snap >/dev/null && as_root snap install kubectl --classic >/dev/null 2>&1; then
     hash -r
   else
-    kubectl_from_upstream || kubectl_from_debian || die "kubectl cannot be had here; install it by hand: https://kubernetes.io/docs/tasks/tools"
+    kubectl_from_upstream || kubectl_from_debian ||
+      die "kubectl cannot be had here; install it by hand: https://kubernetes.io/docs/tasks/tools"
   fi
 }
 
