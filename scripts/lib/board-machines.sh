@@ -55,15 +55,17 @@ in_root() {
 
 # emulated ROOT COMMAND...: by an emulator that only a user namespace of its own knows, so that nothing changes for this machine
 emulated() {
-  local pid
+  local pid code=0
   # shellcheck disable=SC2016 # for the inner shells
   unshare --user -- bash -c 'until [ "$(id -u)" = 0 ]; do sleep 0.1; done; exec unshare --mount --pid --fork --mount-proc bash -c "$@"' - '
-    mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc && echo "$0" >/proc/sys/fs/binfmt_misc/register &&
-      container=lxc exec chroot "$@" # debootstrap makes no devices in one, and may not here' "$(arm64_programs)" "$@" &
+    mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc && echo "$0" >/proc/sys/fs/binfmt_misc/register || exit 125
+    container=lxc exec chroot "$@" # debootstrap makes no devices in one, and may not here' "$(arm64_programs)" "$@" &
   pid=$!
   wait_until 5000 has_own_users $pid
   echo '0 0 4294967295' | tee /proc/$pid/uid_map >/proc/$pid/gid_map
-  wait $pid || die "programs of $ARCH do not run here: that needs Linux 6.7, or apt-get install binfmt-support qemu-user-static"
+  wait $pid || code=$?
+  [ $code != 125 ] || die "programs of $ARCH do not run here: that needs Linux 6.7, or apt-get install binfmt-support qemu-user-static"
+  return $code
 }
 has_own_users() { [ "$(readlink "/proc/$1/ns/user")" != "$(readlink /proc/self/ns/user)" ]; }
 
