@@ -43,9 +43,15 @@ make_root() {
     debootstrap --arch "$ARCH" --variant=minbase --include="$2" bookworm "$1"
   else
     ensure_packages "runs the other processor's programs" qemu-aarch64-static:qemu-user-static
-    debootstrap --arch "$ARCH" --foreign --variant=minbase --include="$2" bookworm "$1" &&
+    debootstrap --arch "$ARCH" --foreign --variant=minbase --include="$2" bookworm "$1" && small_initrd "$1" &&
       in_root "$1" /debootstrap/debootstrap --second-stage
   fi
+}
+
+small_initrd() { # only what finds the disk: emulated, the usual one of all modules takes half an hour to make
+  mkdir -p "$1"/etc/initramfs-tools/conf.d "$1"/usr/share/initramfs-tools/modules.d
+  echo MODULES=list >"$1/etc/initramfs-tools/conf.d/board"
+  printf '%s\n' virtio_pci virtio_blk ext4 >"$1/usr/share/initramfs-tools/modules.d/board"
 }
 
 # in_root ROOT COMMAND...: run it in there, also when it is of another processor
