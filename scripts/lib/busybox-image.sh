@@ -2,15 +2,17 @@
 # Makes the sample image without a registry and without an engine: the distribution's dynamic busybox with its
 # libraries, written as an archive that `docker load` takes. The same input gives the same image id everywhere.
 
-# find_dynamic_busybox WORKDIR: path of a dynamic busybox. Where only the static one is installed (Ubuntu), the package
-# is unpacked beside it, not installed, because the two exclude each other.
+# installed_dynamic_busybox: its path; fails where there is none, or only the static one, as on Ubuntu
+installed_dynamic_busybox() {
+  local found
+  found=$(command -v busybox) && ldd "$found" >/dev/null 2>&1 && readlink -f "$found"
+}
+
+# find_dynamic_busybox WORKDIR: path of a dynamic busybox. Where none is installed the package is unpacked beside, not installed: the
+# static one excludes it, and with it the boot files (initramfs) would be made anew, which takes a small board minutes.
 find_dynamic_busybox() {
   local found
-  found=$(command -v busybox || true)
-  if [ -n "$found" ] && ldd "$found" >/dev/null 2>&1; then
-    readlink -f "$found"
-    return
-  fi
+  ! installed_dynamic_busybox || return 0
   (cd "$1" && apt-get download busybox >/dev/null 2>&1 && dpkg-deb -x busybox_*.deb unpacked) || true
   found=$(find "$1/unpacked" -path '*/bin/busybox' -type f 2>/dev/null | head -1)
   [ -n "$found" ] || found=$(command -v busybox || true)
