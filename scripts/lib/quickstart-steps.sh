@@ -62,7 +62,7 @@ deploy_hello() {
   local began_ms told_ms ready told='' ip page
   if ! k get deployment hello >/dev/null 2>&1; then # what somebody has scaled since stays as it is
     say "deploying profiles/workloads/hello.yaml"
-    k apply -f "$REPO/profiles/workloads/hello.yaml" >/dev/null
+    apply_hello || apply_hello || apply_hello || die "kubectl cannot deploy it, see above"
   fi
   began_ms=$(now_ms) told_ms=$began_ms
   while [ $(($(now_ms) - began_ms)) -lt $HELLO_LIMIT_MS ]; do
@@ -89,6 +89,9 @@ deploy_hello() {
   $STATE/hub.log
   $STATE/agent.log"
 }
+
+# apply_hello: on a slow board kubectl may lose its patience with the hub's first answer, which loads the schemas
+apply_hello() { k apply -f "$REPO/profiles/workloads/hello.yaml" >/dev/null; }
 
 # await_figures: a device sends its first measurement with its first heartbeat, the next after 10 s
 await_figures() {
