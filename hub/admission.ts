@@ -9,6 +9,7 @@ import type { LimitRange, PriorityClass, ResourceQuota } from '../protocol/kinds
 import type { PersistentVolumeClaim, StorageClass } from '../protocol/kinds/storage.ts';
 import { qosClass } from '../protocol/qos.ts';
 import { type AdmitDefaults, admitAccount, admitPod } from './decide/admit-pod.ts';
+import { admitToken } from './decide/admit-token.ts';
 import { applyLimitRanges, limitErrorsOfClaim, limitErrorsOfPod } from './decide/limit-range.ts';
 import type { Amounts } from './decide/pod-facts.ts';
 import { refuseSecondDefault, resolvePriority } from './decide/priority.ts';
@@ -19,8 +20,9 @@ import { admitStorage } from './decide/volumes/admit-storage.ts';
 import type { Admission, AdmissionLook } from './store/store-options.ts';
 
 /**
- * Priority, service account, tolerations, the class and protection of claims and volumes, addresses of Services, limit ranges and quotas, in that order.
- * `admit` completes, `assign` gives addresses and `approve` has the last word once the object is known to be valid and new; all see the
+ * Service account and its token, priority, tolerations, the class and protection of claims and volumes, addresses of Services, limit ranges and quotas, in that order.
+ * `suffix` makes
+ * the random end of names. `admit` completes, `assign` gives addresses and `approve` has the last word once the object is known to be valid and new; all see the
  * newest state, writes on their way included, so that no quota is overshot and no address given twice. Throws when `serviceCidr` is no
  * IPv4 range.
  */
@@ -28,13 +30,14 @@ export function createAdmission(
   defaults: AdmitDefaults,
   serviceCidr: string,
   nowMs: () => number,
+  suffix: () => string,
 ): Admission {
   const serviceRange = parseRange(serviceCidr);
   if (serviceRange === undefined) throw new Error(`serviceCidr: "${serviceCidr}" is not an IPv4 range`);
   const ledgers = new QuotaLedgers();
   return {
     admit: (spec, object, look) => {
-      if (isCore(spec, 'Pod')) return completePod(object as Pod, look, defaults);
+      if (isCore(spec, 'Pod')) return completePod(object as Pod, look, defaults, suffix);
       admitStorage(object, () => [...look.list('StorageClass', '')] as StorageClass[]);
       return undefined;
     },
@@ -81,13 +84,20 @@ function ranges(look: AdmissionLook, { metadata }: KubeObject): LimitRange[] {
   return [...look.list('LimitRange', metadata.namespace ?? '')] as LimitRange[];
 }
 
-function completePod(pod: Pod, look: AdmissionLook, defaults: AdmitDefaults): string | undefined {
+function completePod(
+  pod: Pod,
+  look: AdmissionLook,
+  defaults: AdmitDefaults,
+  suffix: () => string,
+): string | undefined {
   const find = (name: string): PriorityClass | undefined =>
     look.get('PriorityClass', '', name) as PriorityClass | undefined;
-  const refusal = resolvePriority(pod, find, () => classes(look));
-  if (refusal !== undefined) return refusal;
   const { namespace = '' } = pod.metadata;
-  admitAccount(pod, (name) => look.get('ServiceAccount', namespace, name) as ServiceAccount | undefined);
+  const account = (name: string): ServiceAccount | undefined =>
+    look.get('ServiceAccount', namespace, name) as ServiceAccount | undefined;
+  const refusal = admitAccount(pod, account) ?? resolvePriority(pod, find, () => classes(look));
+  if (refusal !== undefined) return refusal;
+  admitToken(pod, account(pod.spec.serviceAccountName ?? ''), suffix);
   admitPod(pod, look.get('Namespace', '', namespace) as Namespace | undefined, defaults);
   applyLimitRanges(pod, ranges(look, pod));
   // Defaults of a limit range may make a pod of no class one that is guaranteed its resources.

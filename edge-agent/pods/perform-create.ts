@@ -6,6 +6,7 @@ import { terminatedState } from '../decide/container-status.ts';
 import { isReplaced, joinedBy } from '../decide/container-step.ts';
 import { type DeviceUnit, type GivenDevices, givenDevices, shortageText } from '../decide/devices.ts';
 import { resolveEnv } from '../decide/env.ts';
+import { hubVariables } from '../decide/hub-api.ts';
 import { containerMemory, SANDBOX, withContainer } from '../decide/pod-memory.ts';
 import { needsSandbox, type PlannedContainer, plannedContainers } from '../decide/pod-shape.ts';
 import { type PodAction, plannedOf, sandboxOf } from '../decide/pod-view.ts';
@@ -52,7 +53,13 @@ async function appSpec(tools: Tools, cell: PodCell, action: CreateAction): Promi
   const planned = plannedOf(cell.pod, action.name);
   if (planned === undefined) throw new ConfigError(`pod has no container ${action.name}`);
   const context = nodeContext(tools, cell);
-  const env = resolveEnv(cell.pod, planned.spec, cell.config, context);
+  const env = resolveEnv(
+    cell.pod,
+    planned.spec,
+    cell.config,
+    context,
+    hubVariables(cell.pod.spec, tools.node.hubApi()),
+  );
   if (!env.ok) throw new ConfigError(env.message);
   const { image } = containerMemory(cell.memory, action.name);
   const given = takeDevices(tools, cell, planned);
