@@ -16,6 +16,7 @@ import { defineKind } from './define-kind.ts';
 import type { FieldError } from './kind.ts';
 import type { Loose } from './loose.ts';
 import { defaultClaim } from './persistent-volume-claim-kind.ts';
+import type { PersistentVolumeClaim } from './storage.ts';
 import type { StatefulSet, StatefulSetSpec } from './workloads.ts';
 
 function setDefaults(set: Loose<StatefulSet>): void {
@@ -35,7 +36,14 @@ function setDefaults(set: Loose<StatefulSet>): void {
   spec.revisionHistoryLimit ??= 10;
   spec.template ??= {};
   defaultTemplate(spec.template);
-  for (const claim of spec.volumeClaimTemplates ?? []) defaultClaim(claim);
+  for (const claim of spec.volumeClaimTemplates ?? []) defaultClaimTemplate(claim);
+}
+
+/** Whether people write its kind or not, it is the same template. */
+function defaultClaimTemplate(claim: Loose<PersistentVolumeClaim>): void {
+  claim.apiVersion = 'v1';
+  claim.kind = 'PersistentVolumeClaim';
+  defaultClaim(claim);
 }
 
 function strategyErrors(strategy: Loose<StatefulSetSpec['updateStrategy']>): FieldError[] {
@@ -129,8 +137,14 @@ const CHANGEABLE = [
 
 /** Only some fields may change: the pods' names, volumes and identity hang on the rest. */
 function validateUpdate(next: Loose<StatefulSet>, previous: Loose<StatefulSet>): FieldError[] {
-  const fixed = (set: Loose<StatefulSet>): object =>
-    Object.fromEntries(Object.entries(set.spec ?? {}).filter(([name]) => !CHANGEABLE.includes(name)));
+  const fixed = ({ spec = {} }: Loose<StatefulSet>): object => {
+    const kept = Object.entries(spec).filter(([name]) => !CHANGEABLE.includes(name));
+    // Sets that an older hub stored lack the kind of their templates.
+    const volumeClaimTemplates = (spec.volumeClaimTemplates ?? []).map(
+      ({ apiVersion: _version, kind: _kind, ...claim }) => claim,
+    );
+    return { ...Object.fromEntries(kept), volumeClaimTemplates };
+  };
   return unless(jsonEqual(fixed(next), fixed(previous)), () =>
     forbidden(
       'spec',
