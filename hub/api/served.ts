@@ -118,11 +118,19 @@ const computed = (
   subresources: [],
 });
 
+/** Binding, the way of schedulers from before `pods/binding`. */
+export const BINDINGS: ServedResource = computed('', 'v1', 'Binding', 'bindings', true, ['create']);
+
 const asked = (group: string, kind: string, namespaced = false): ServedResource =>
   computed(group, 'v1', kind, `${kind.toLowerCase()}s`, namespaced, ['create']);
 
 /** Resources that are computed, not stored. */
 export const COMPUTED: readonly ServedResource[] = [
+  BINDINGS,
+  {
+    ...computed('', 'v1', 'ComponentStatus', 'componentstatuses', false, ['get', 'list']),
+    shortNames: ['cs'],
+  },
   {
     ...computed('apiregistration.k8s.io', 'v1', 'APIService', 'apiservices', false, ['get', 'list']),
     categories: ['api-extensions'],
