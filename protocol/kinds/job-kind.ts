@@ -188,7 +188,11 @@ export const jobKind = defineKind<Job>(
     fieldSelectors: { 'status.successful': (job) => String(job.status?.succeeded ?? 0) },
     prepareCreate: (job) => {
       job.status = {};
+    },
+    completeCreate: (job) => {
       generateSelector(job as Loose<Job>);
+      // A job without labels of its own has those of its pods.
+      setDefaults(job as Loose<Job>);
     },
   },
   { setDefaults, validate, validateUpdate, validateStatusUpdate, prepareUpdate },

@@ -67,6 +67,8 @@ export interface KindSpec<T extends KubeObject = KubeObject> {
   readonly validateStatusUpdate?: (next: T, previous: T) => FieldError[];
   /** Called on create before validation: clears what a client may not set (status, for most kinds). */
   readonly prepareCreate?: (object: T) => void;
+  /** Called on create once it is noted whose fields are whose: adds what the hub alone gives, which is nobody's. */
+  readonly completeCreate?: (object: T) => void;
   /** Called on update before defaulting: brings back what a client may leave out (addresses given once). */
   readonly prepareUpdate?: (next: T, previous: T) => void;
   /** What is refused only of new objects, beside `validate`. */
