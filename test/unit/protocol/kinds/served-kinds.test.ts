@@ -39,6 +39,7 @@ function made(kind: string, body: object, metadata: object = {}): KubeObject {
   const result = object(kind, body, metadata);
   kindOf(kind).prepareCreate?.(result);
   kindOf(kind).setDefaults(result);
+  kindOf(kind).completeCreate?.(result);
   return result;
 }
 
