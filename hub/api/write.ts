@@ -1,4 +1,5 @@
-import { idOf } from '../../protocol/kinds/kind.ts';
+import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError } from '../../protocol/status.ts';
 import type { ApiContext, Target } from './context.ts';
 import { readObject } from './decode.ts';
@@ -17,7 +18,7 @@ export async function create(context: ApiContext, exchange: Exchange, target: Ta
   const object = await readObject(context, exchange, spec, namespace, options.fieldValidation);
   const writer = writerOf(exchange, options.fieldManager);
   const { dryRun } = options;
-  exchange.warnings.push(...(spec.warnings?.(object) ?? []));
+  exchange.warnings.push(...(spec.warnings?.(object, true) ?? []));
   const created = await context.store.createObject(idOf(spec), object, { dryRun, writer });
   return { object: shown(context, exchange, target, created), code: 201 };
 }
@@ -39,12 +40,23 @@ export async function update(
       'BadRequest',
       `the name of the object (${own}) does not match the name on the URL (${name})`,
     );
-  const absent = context.store.getObject(idOf(spec), namespace, name) === undefined;
+  const before = context.store.getObject(idOf(spec), namespace, name);
   const writer = writerOf(exchange, options.fieldManager, part === 'status' ? part : '');
   const { dryRun } = options;
-  if (part === 'spec') exchange.warnings.push(...(spec.warnings?.(object) ?? []));
   const updated = await (part === 'status'
     ? context.store.updateStatusObject(idOf(spec), object, { dryRun, writer })
     : context.store.updateObject(idOf(spec), object, { dryRun, writer }));
-  return { object: shown(context, exchange, target, updated), code: absent ? 201 : 200 };
+  warnOfChange(exchange, spec, before, updated);
+  return { object: shown(context, exchange, target, updated), code: before === undefined ? 201 : 200 };
+}
+
+/** Tells what the kind warns of when an object asks for something else than before; often-told warnings are read by nobody. */
+export function warnOfChange(
+  exchange: Exchange,
+  spec: KindSpec,
+  before: KubeObject | undefined,
+  after: KubeObject,
+): void {
+  if (before !== undefined && before.metadata.generation === after.metadata.generation) return;
+  exchange.warnings.push(...(spec.warnings?.(after, before === undefined) ?? []));
 }

@@ -73,8 +73,8 @@ export interface KindSpec<T extends KubeObject = KubeObject> {
   readonly prepareUpdate?: (next: T, previous: T) => void;
   /** What is refused only of new objects, beside `validate`. */
   readonly validateCreate?: (object: T) => FieldError[];
-  /** What clients are told beside the answer when they write the object: fields that are kept but not acted on. */
-  readonly warnings?: (object: T) => readonly string[];
+  /** What clients are told beside the answer when they create the object, or change what it asks for: what hardly is what they mean. */
+  readonly warnings?: (object: T, isNew: boolean) => readonly string[];
   /** Set for a kind that is only another view of objects stored as a different kind or version. */
   readonly view?: KindView;
   /** Set where `/scale` is not `spec.replicas`, `status.replicas` and `spec.selector`. */

@@ -11,6 +11,7 @@ import {
   unless,
 } from '../validate/field-errors.ts';
 import { countOrPercent, nonNegative, shownIntOrString } from '../validate/numbers.ts';
+import { templateWarnings } from '../validate/pod-warnings.ts';
 import { selectorErrors, validateOwnedTemplate, validateReplicaCounts } from '../validate/workloads.ts';
 import { defineKind } from './define-kind.ts';
 import type { FieldError } from './kind.ts';
@@ -168,6 +169,7 @@ export const statefulSetKind = defineKind<StatefulSet>(
     categories: ['all'],
     hasStatus: true,
     hasGeneration: true,
+    warnings: (object) => templateWarnings(undefined, (object as Loose<StatefulSet>).spec?.template),
     columns: [
       nameColumn(),
       text(
