@@ -215,6 +215,18 @@ spec('pods on the memory engine', (it) => {
       await until('the orphan to go', () => world.running('one').length === 0, 5_000);
     }));
 
+  it('that nobody describes any more get the grace of their own, not the default one', () =>
+    inWorld(async (world) => {
+      const deaf = container({ command: ['sleep', '1000'] });
+      world.desire(desiredPod('one', { containers: [deaf], terminationGracePeriodSeconds: 0 }));
+      await world.ready('one');
+      await world.manager.stop();
+      world.forget();
+      await world.start();
+      world.desire();
+      await until('the orphan to go', () => world.running('one').length === 0, 10_000);
+    }));
+
   it('come back after the engine was away', () =>
     inWorld(async (world) => {
       world.desire(desiredPod('one'), desiredPod('two', TWO));
