@@ -8,6 +8,7 @@ import { spec } from '../../spec.ts';
 const node = (name: string, status: 'True' | 'Unknown'): Node => ({
   apiVersion: 'v1',
   kind: 'Node',
+  spec: {},
   metadata: { name, uid: name, resourceVersion: '1', creationTimestamp: '2026-01-01T00:00:00Z' },
   status: { conditions: [{ type: 'Ready', status }] },
 });
