@@ -13,6 +13,7 @@ import { type PodAction, plannedOf, sandboxOf } from '../decide/pod-view.ts';
 import { afterRestart } from '../decide/restart.ts';
 import { isRuntimeError, type RuntimeError } from '../decide/runtime-error.ts';
 import { specHash } from '../decide/spec-hash.ts';
+import { DEFAULT_GRACE_SECONDS } from '../decide/stop-step.ts';
 import { ENGINE_LIMIT_MS, isTransient, loseNetwork, refuse } from './perform-refused.ts';
 import { nodeContext, type PodCell, type Tools } from './pod-cell.ts';
 import { ensureTerminationFile, terminationFile } from './pod-files.ts';
@@ -168,6 +169,7 @@ function labelsFor(
 
 function identityOf(cell: PodCell, action: CreateAction, hash: string) {
   const { metadata, spec } = cell.pod;
+  const grace = spec.terminationGracePeriodSeconds;
   return {
     podUid: cell.uid,
     podName: metadata.name,
@@ -178,6 +180,7 @@ function identityOf(cell: PodCell, action: CreateAction, hash: string) {
     specHash: hash,
     generation: action.generation,
     podStartMs: cell.memory.startAtMs,
+    ...(grace === undefined || grace === DEFAULT_GRACE_SECONDS ? {} : { graceSeconds: grace }),
     ...(cell.memory.ip === undefined || spec.hostNetwork === true ? {} : { podIp: cell.memory.ip }),
   };
 }
