@@ -6,10 +6,11 @@ import type { KubeObject } from '../protocol/kinds/meta.ts';
 import type { Service } from '../protocol/kinds/network.ts';
 import type { Pod } from '../protocol/kinds/pod.ts';
 import type { LimitRange, PriorityClass, ResourceQuota } from '../protocol/kinds/policy.ts';
+import type { ClusterRoleBinding, RoleBinding } from '../protocol/kinds/rbac.ts';
 import type { PersistentVolumeClaim, StorageClass } from '../protocol/kinds/storage.ts';
 import { qosClass } from '../protocol/qos.ts';
-import { type AdmitDefaults, admitAccount, admitPod } from './decide/admit-pod.ts';
-import { admitToken } from './decide/admit-token.ts';
+import { type AdmitDefaults, admitAccount, admitPod, refuseRuntimeClass } from './decide/admit-pod.ts';
+import { admitToken, bindsDefault } from './decide/admit-token.ts';
 import { applyLimitRanges, limitErrorsOfClaim, limitErrorsOfPod } from './decide/limit-range.ts';
 import type { Amounts } from './decide/pod-facts.ts';
 import { refuseSecondDefault, resolvePriority } from './decide/priority.ts';
@@ -80,6 +81,11 @@ function* services(look: AdmissionLook): Iterable<Service> {
     yield* look.list('Service', metadata.name) as Iterable<Service>;
 }
 
+function* bindings(look: AdmissionLook, namespace: string): Iterable<RoleBinding | ClusterRoleBinding> {
+  yield* look.list('RoleBinding', namespace) as Iterable<RoleBinding>;
+  yield* look.list('ClusterRoleBinding', '') as Iterable<ClusterRoleBinding>;
+}
+
 function ranges(look: AdmissionLook, { metadata }: KubeObject): LimitRange[] {
   return [...look.list('LimitRange', metadata.namespace ?? '')] as LimitRange[];
 }
@@ -95,9 +101,12 @@ function completePod(
   const { namespace = '' } = pod.metadata;
   const account = (name: string): ServiceAccount | undefined =>
     look.get('ServiceAccount', namespace, name) as ServiceAccount | undefined;
-  const refusal = admitAccount(pod, account) ?? resolvePriority(pod, find, () => classes(look));
+  const refusal =
+    admitAccount(pod, account) ?? resolvePriority(pod, find, () => classes(look)) ?? refuseRuntimeClass(pod);
   if (refusal !== undefined) return refusal;
-  admitToken(pod, account(pod.spec.serviceAccountName ?? ''), suffix);
+  admitToken(pod, account(pod.spec.serviceAccountName ?? ''), suffix, () =>
+    bindsDefault(bindings(look, namespace), namespace),
+  );
   admitPod(pod, look.get('Namespace', '', namespace) as Namespace | undefined, defaults);
   applyLimitRanges(pod, ranges(look, pod));
   // Defaults of a limit range may make a pod of no class one that is guaranteed its resources.

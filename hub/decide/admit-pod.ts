@@ -67,6 +67,12 @@ export function admitAccount(
   return undefined;
 }
 
+/** Why a pod is refused that wants another runtime than the engine's own: there are no RuntimeClasses. Never throws. */
+export function refuseRuntimeClass({ spec }: Pick<Pod, 'spec'>): string | undefined {
+  const { runtimeClassName: name } = spec;
+  return name === undefined ? undefined : `pod rejected: RuntimeClass ${JSON.stringify(name)} not found`;
+}
+
 function readSeconds(text: string | undefined): number | 'forever' | undefined {
   if (text === 'forever') return text;
   return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;

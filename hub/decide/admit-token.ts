@@ -1,5 +1,6 @@
 import type { ServiceAccount } from '../../protocol/kinds/core.ts';
 import type { Pod, PodSpec, Volume } from '../../protocol/kinds/pod.ts';
+import type { ClusterRoleBinding, RoleBinding } from '../../protocol/kinds/rbac.ts';
 
 /** Where client libraries look for the credentials of a pod. */
 export const TOKEN_FOLDER = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -13,16 +14,16 @@ const FILE_MODE = 0o644;
 
 /**
  * Shows a pod its account's token, the hub's authority and its namespace in every container that mounts nothing else there, as
- * Kubernetes' ServiceAccount admission does. Other than there, the account `default`, which has no rights, gives a token only
- * to whoever says `automountServiceAccountToken: true`: every token is renewed over a device's link. Changes `pod`, the mutable
- * draft; never throws.
+ * Kubernetes' ServiceAccount admission does. Other than there, the account `default` gives a token unasked only where a binding has
+ * given it rights (`hasRights`): every token is renewed over a device's link. Changes `pod`, the mutable draft; never throws.
  */
 export function admitToken(
   { spec }: Pick<Pod, 'spec'>,
   account: ServiceAccount | undefined,
   suffix: () => string,
+  hasRights: () => boolean,
 ): void {
-  if (!isWanted(spec, account)) return;
+  if (!isWanted(spec, account, hasRights)) return;
   const containers = [...(spec.initContainers ?? []), ...spec.containers].filter(
     ({ volumeMounts = [] }) => !volumeMounts.some(({ mountPath }) => mountPath === TOKEN_FOLDER),
   );
@@ -37,9 +38,26 @@ export function admitToken(
   if (present === undefined) spec.volumes = [...(spec.volumes ?? []), tokenVolume(name)];
 }
 
-function isWanted(spec: PodSpec, account: ServiceAccount | undefined): boolean {
+function isWanted(spec: PodSpec, account: ServiceAccount | undefined, hasRights: () => boolean): boolean {
   const said = spec.automountServiceAccountToken ?? account?.automountServiceAccountToken;
-  return said ?? (spec.serviceAccountName ?? DEFAULT_ACCOUNT) !== DEFAULT_ACCOUNT;
+  return said ?? ((spec.serviceAccountName ?? DEFAULT_ACCOUNT) !== DEFAULT_ACCOUNT || hasRights());
+}
+
+/** True when one of the bindings, of this namespace or of the cluster, names the account `default` of `namespace` itself. */
+export function bindsDefault(
+  bindings: Iterable<RoleBinding | ClusterRoleBinding>,
+  namespace: string,
+): boolean {
+  for (const { subjects, metadata } of bindings) {
+    const isNamed = (subjects ?? []).some(
+      (subject) =>
+        subject.kind === 'ServiceAccount' &&
+        subject.name === DEFAULT_ACCOUNT &&
+        (subject.namespace || metadata.namespace) === namespace,
+    );
+    if (isNamed) return true;
+  }
+  return false;
 }
 
 function tokenVolume(name: string): Volume {

@@ -46,6 +46,7 @@ spec(
       assert.match(await made(), '"imagePullSecrets":[{"name":"registry"}]');
       const own = '{"spec":{"imagePullSecrets":[{"name":"mine"}]}}';
       assert.match(await made(`--overrides=${own}`), '"imagePullSecrets":[{"name":"mine"}]');
+      await ok('create', 'serviceaccount', 'robot');
       const other = '{"spec":{"serviceAccount":"robot"}}';
       assert.match(await made(`--overrides=${other}`), '"serviceAccountName":"robot"');
     });

@@ -80,6 +80,21 @@ spec(
       assert.is((await accessOf('says-yes')).length, 1);
     });
 
+    it('is given to the default account once that has rights', async () => {
+      const before = await hub.kubectl('run', 'no-rights', '--image=busybox');
+      assert.is(before.code, 0, before.err);
+      assert.equal(await accessOf('no-rights'), []);
+      await hub.kubectl(
+        'create',
+        'rolebinding',
+        'look',
+        '--clusterrole=view',
+        '--serviceaccount=default:default',
+      );
+      assert.is((await hub.kubectl('run', 'with-rights', '--image=busybox')).code, 0);
+      assert.is((await accessOf('with-rights')).length, 1);
+    });
+
     it('finds the authority published in every namespace, also when somebody takes it away', async () => {
       const name = ['cm', 'kube-root-ca.crt', '-n', 'n1'];
       const data = async (): Promise<string> =>

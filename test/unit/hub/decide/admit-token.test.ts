@@ -1,8 +1,9 @@
 import * as assert from 'uvu/assert';
-import { admitAccount } from '../../../../hub/decide/admit-pod.ts';
-import { admitToken, TOKEN_FOLDER } from '../../../../hub/decide/admit-token.ts';
+import { admitAccount, refuseRuntimeClass } from '../../../../hub/decide/admit-pod.ts';
+import { admitToken, bindsDefault, TOKEN_FOLDER } from '../../../../hub/decide/admit-token.ts';
 import type { ServiceAccount } from '../../../../protocol/kinds/core.ts';
 import type { Pod, PodSpec, VolumeMount } from '../../../../protocol/kinds/pod.ts';
+import type { RoleBinding, Subject } from '../../../../protocol/kinds/rbac.ts';
 import { spec } from '../../../spec.ts';
 
 const pod = (parts: Partial<PodSpec> = {}): Pod =>
@@ -16,9 +17,14 @@ const account = (automount?: boolean): ServiceAccount =>
     ...(automount === undefined ? {} : { automountServiceAccountToken: automount }),
   }) as ServiceAccount;
 
-function admitted(parts: Partial<PodSpec>, of?: ServiceAccount): PodSpec {
+function admitted(parts: Partial<PodSpec>, of?: ServiceAccount, hasRights = false): PodSpec {
   const draft = pod(parts);
-  admitToken(draft, of, () => 'x7k2b');
+  admitToken(
+    draft,
+    of,
+    () => 'x7k2b',
+    () => hasRights,
+  );
   return draft.spec;
 }
 
@@ -46,6 +52,12 @@ spec('admitToken', (it) => {
       assert.equal(containers[0]?.volumeMounts, isGiven ? [MOUNT] : undefined);
     });
   }
+
+  it('is given to pods of the default account where that has rights, unless somebody says no', () => {
+    assert.is(admitted({ serviceAccountName: 'default' }, undefined, true).volumes?.length, 1);
+    assert.is(admitted({}, account(false), true).volumes, undefined);
+    assert.is(admitted({ automountServiceAccountToken: false }, undefined, true).volumes, undefined);
+  });
 
   it('is what Kubernetes adds, in every container and after what is there', () => {
     const own = { name: 'data', mountPath: '/data' };
@@ -90,6 +102,28 @@ spec('admitToken', (it) => {
   });
 });
 
+spec('bindsDefault', (it) => {
+  const binding = (namespace: string | undefined, ...subjects: Subject[]): RoleBinding =>
+    ({ metadata: { name: 'b', ...(namespace === undefined ? {} : { namespace }) }, subjects }) as RoleBinding;
+  const own: Subject = { kind: 'ServiceAccount', name: 'default', namespace: 'shop' };
+  const cases: readonly (readonly [string, RoleBinding, boolean])[] = [
+    ['of the cluster', binding(undefined, own), true],
+    [
+      'of the namespace, which need not be said',
+      binding('shop', { kind: 'ServiceAccount', name: 'default' }),
+      true,
+    ],
+    ['among others', binding('shop', { kind: 'User', name: 'default' }, own), true],
+    ['for the account of another namespace', binding(undefined, { ...own, namespace: 'other' }), false],
+    ['for another account', binding('shop', { ...own, name: 'robot' }), false],
+    ['for a user of that name', binding('shop', { kind: 'User', name: 'default' }), false],
+    ['for all accounts', binding(undefined, { kind: 'Group', name: 'system:serviceaccounts' }), false],
+    ['for nobody', { ...binding('shop'), subjects: null }, false],
+  ];
+  for (const [name, held, expected] of cases)
+    it(`a binding ${name}: ${expected}`, () => assert.is(bindsDefault([held], 'shop'), expected));
+});
+
 spec('admitAccount', (it) => {
   it('refuses an account that is not there, as Kubernetes words it', () => {
     const why = 'error looking up service account shop/robot: serviceaccount "robot" not found';
@@ -97,6 +131,12 @@ spec('admitAccount', (it) => {
       admitAccount(pod({ serviceAccountName: 'robot' }), () => undefined),
       why,
     );
+  });
+
+  it('refuses a runtime that no class names, instead of another than was asked for', () => {
+    const why = 'pod rejected: RuntimeClass "gvisor" not found';
+    assert.is(refuseRuntimeClass(pod({ runtimeClassName: 'gvisor' })), why);
+    assert.is(refuseRuntimeClass(pod()), undefined);
   });
 
   it('takes default for there, because it soon is', () => {
