@@ -9,6 +9,7 @@ import type { LimitRange, PriorityClass, ResourceQuota } from '../protocol/kinds
 import type { ClusterRoleBinding, RoleBinding } from '../protocol/kinds/rbac.ts';
 import type { PersistentVolumeClaim, StorageClass } from '../protocol/kinds/storage.ts';
 import { qosClass } from '../protocol/qos.ts';
+import { securityFault } from '../protocol/validate/pod-security.ts';
 import { type AdmitDefaults, admitAccount, admitPod, refuseRuntimeClass } from './decide/admit-pod.ts';
 import { admitToken, bindsDefault } from './decide/admit-token.ts';
 import { applyLimitRanges, limitErrorsOfClaim, limitErrorsOfPod } from './decide/limit-range.ts';
@@ -51,6 +52,8 @@ export function createAdmission(
       }
       const namespace = object.metadata.namespace ?? '';
       if (namespace === '') return undefined;
+      const insecure = isCore(spec, 'Pod') ? refuseInsecure(object as Pod, look, previous as Pod) : undefined;
+      if (insecure !== undefined) return insecure;
       if (previous !== undefined && !GROWING.some((kind) => isCore(spec, kind))) return undefined;
       const errors = previous === undefined ? outsideLimits(spec, object, look) : [];
       if (errors.length > 0) return errors.length === 1 ? errors[0] : `[${errors.join(', ')}]`;
@@ -79,6 +82,19 @@ const classes = (look: AdmissionLook): Iterable<PriorityClass> =>
 function* services(look: AdmissionLook): Iterable<Service> {
   for (const { metadata } of look.list('Namespace', ''))
     yield* look.list('Service', metadata.name) as Iterable<Service>;
+}
+
+/** Why the namespace does not let a pod in, or a container into a pod that is there. */
+function refuseInsecure(pod: Pod, look: AdmissionLook, previous: Pod | undefined): string | undefined {
+  const { ephemeralContainers = [] } = pod.spec;
+  if (
+    previous !== undefined &&
+    ephemeralContainers.length === (previous.spec.ephemeralContainers ?? []).length
+  )
+    return undefined;
+  const { labels } = look.get('Namespace', '', pod.metadata.namespace ?? '')?.metadata ?? {};
+  const fault = securityFault(labels, 'enforce', pod.spec);
+  return fault === undefined ? undefined : `violates PodSecurity ${fault}`;
 }
 
 function* bindings(look: AdmissionLook, namespace: string): Iterable<RoleBinding | ClusterRoleBinding> {

@@ -13,7 +13,8 @@ import { checkFields } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { type ApplyQuery, applyQuery } from './query.ts';
 import { shown } from './read.ts';
-import { type Part, warnOfChange } from './write.ts';
+import { warnOfChange } from './warnings.ts';
+import type { Part } from './write.ts';
 
 /** Media type of server-side apply; its body may as well be JSON. */
 export const APPLY_TYPE = 'application/apply-patch+yaml';
@@ -42,7 +43,7 @@ export async function apply(
       const object = creates
         ? await createdBy(context, exchange, target, partOf(spec, config, part), options, part)
         : await applied(context, target, partOf(spec, config, part), options, part === 'spec' ? '' : part);
-      warnOfChange(exchange, spec, before, object);
+      warnOfChange(context, exchange, spec, before, object);
       return { object: shown(context, exchange, target, object), code: creates ? 201 : 200 };
     } catch (error) {
       const isRace = error instanceof ApiError && error.reason === (creates ? 'AlreadyExists' : 'NotFound');

@@ -13,7 +13,8 @@ import type { Answer, Exchange } from './exchange.ts';
 import type { CodecPort } from './ports.ts';
 import { patchQuery } from './query.ts';
 import { shown } from './read.ts';
-import { type Part, warnOfChange } from './write.ts';
+import { warnOfChange } from './warnings.ts';
+import type { Part } from './write.ts';
 import { writerOf } from './writer.ts';
 
 /** What makes the next state out of the newest one; throws ApiError when it does not fit. */
@@ -103,7 +104,7 @@ export async function patch(
     dryRun,
     writer,
   });
-  warnOfChange(exchange, spec, before, updated);
+  warnOfChange(context, exchange, spec, before, updated);
   return { object: shown(context, exchange, target, updated) };
 }
 

@@ -1,11 +1,11 @@
-import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
-import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import { idOf } from '../../protocol/kinds/kind.ts';
 import { ApiError } from '../../protocol/status.ts';
 import type { ApiContext, Target } from './context.ts';
 import { readObject } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { writeQuery } from './query.ts';
 import { shown } from './read.ts';
+import { warnOfChange, warnOfNew } from './warnings.ts';
 import { writerOf } from './writer.ts';
 
 /** Which part of an object a write replaces: everything but status, or status alone. */
@@ -18,7 +18,7 @@ export async function create(context: ApiContext, exchange: Exchange, target: Ta
   const object = await readObject(context, exchange, spec, namespace, options.fieldValidation);
   const writer = writerOf(exchange, options.fieldManager);
   const { dryRun } = options;
-  exchange.warnings.push(...(spec.warnings?.(object, true) ?? []));
+  warnOfNew(context, exchange, spec, object);
   const created = await context.store.createObject(idOf(spec), object, { dryRun, writer });
   return { object: shown(context, exchange, target, created), code: 201 };
 }
@@ -46,17 +46,6 @@ export async function update(
   const updated = await (part === 'status'
     ? context.store.updateStatusObject(idOf(spec), object, { dryRun, writer })
     : context.store.updateObject(idOf(spec), object, { dryRun, writer }));
-  warnOfChange(exchange, spec, before, updated);
+  warnOfChange(context, exchange, spec, before, updated);
   return { object: shown(context, exchange, target, updated), code: before === undefined ? 201 : 200 };
-}
-
-/** Tells what the kind warns of when an object asks for something else than before; often-told warnings are read by nobody. */
-export function warnOfChange(
-  exchange: Exchange,
-  spec: KindSpec,
-  before: KubeObject | undefined,
-  after: KubeObject,
-): void {
-  if (before !== undefined && before.metadata.generation === after.metadata.generation) return;
-  exchange.warnings.push(...(spec.warnings?.(after, before === undefined) ?? []));
 }
