@@ -7,12 +7,10 @@ import { securityFault } from '../../protocol/validate/pod-security.ts';
 import type { ApiContext } from './context.ts';
 import type { Exchange } from './exchange.ts';
 
-type Warned = Pick<Loose<KubeObject>, 'metadata'>;
-
-/** Tells what the kind warns of in an object that is being created, and what its namespace does. */
-export function warnOfNew(context: ApiContext, exchange: Exchange, spec: KindSpec, object: object): void {
+/** Tells what the kind warns of in an object that was created, and what its namespace does. */
+export function warnOfNew(context: ApiContext, exchange: Exchange, spec: KindSpec, object: KubeObject): void {
   exchange.warnings.push(
-    ...(spec.warnings?.(object as KubeObject, true) ?? []),
+    ...(spec.warnings?.(object, true) ?? []),
     ...securityWarnings(context, spec, object),
   );
 }
@@ -46,9 +44,9 @@ const POD_SPECS: ReadonlyMap<string, readonly string[]> = new Map([
   ['batch/CronJob', ['spec', 'jobTemplate', 'spec', 'template', 'spec']],
 ]);
 
-function securityWarnings(context: ApiContext, { group, kind }: KindSpec, object: object): string[] {
+function securityWarnings(context: ApiContext, { group, kind }: KindSpec, object: KubeObject): string[] {
   const path = POD_SPECS.get(`${group}/${kind}`);
-  const { namespace } = (object as Warned).metadata ?? {};
+  const { namespace } = object.metadata;
   if (path === undefined || namespace === undefined) return [];
   const labels = context.store.getObject('Namespace', '', namespace)?.metadata.labels;
   const found = path.reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), object);

@@ -18,8 +18,8 @@ export async function create(context: ApiContext, exchange: Exchange, target: Ta
   const object = await readObject(context, exchange, spec, namespace, options.fieldValidation);
   const writer = writerOf(exchange, options.fieldManager);
   const { dryRun } = options;
-  warnOfNew(context, exchange, spec, object);
   const created = await context.store.createObject(idOf(spec), object, { dryRun, writer });
+  warnOfNew(context, exchange, spec, created);
   return { object: shown(context, exchange, target, created), code: 201 };
 }
 
