@@ -16,8 +16,8 @@ type Labels = Readonly<Record<string, string | undefined>> | undefined;
 const PREFIX = 'pod-security.kubernetes.io/';
 const VERSION = /^(latest|v1\.(0|[1-9]\d*))$/;
 
-/** Label of a mode (`enforce`, `warn`, `audit`), or of the version of its level. */
-export const securityLabel = (mode: string, part = ''): string => `${PREFIX}${mode}${part}`;
+// Label of a mode (`enforce`, `warn`, `audit`), or of the version of its level.
+const securityLabel = (mode: string, part = ''): string => `${PREFIX}${mode}${part}`;
 
 /**
  * Why a pod offends against the level that the labels of its namespace name for a mode, as `"restricted:latest": what, what`;
