@@ -11,7 +11,8 @@ import type { PersistentVolumeClaim, StorageClass } from '../protocol/kinds/stor
 import { qosClass } from '../protocol/qos.ts';
 import { securityFault } from '../protocol/validate/pod-security.ts';
 import { type AdmitDefaults, admitAccount, admitPod, refuseRuntimeClass } from './decide/admit-pod.ts';
-import { admitToken, bindsDefault } from './decide/admit-token.ts';
+import { admitToken } from './decide/admit-token.ts';
+import { DefaultRights } from './decide/default-rights.ts';
 import { applyLimitRanges, limitErrorsOfClaim, limitErrorsOfPod } from './decide/limit-range.ts';
 import type { Amounts } from './decide/pod-facts.ts';
 import { refuseSecondDefault, resolvePriority } from './decide/priority.ts';
@@ -37,9 +38,10 @@ export function createAdmission(
   const serviceRange = parseRange(serviceCidr);
   if (serviceRange === undefined) throw new Error(`serviceCidr: "${serviceCidr}" is not an IPv4 range`);
   const ledgers = new QuotaLedgers();
+  const rights = new DefaultRights();
   return {
     admit: (spec, object, look) => {
-      if (isCore(spec, 'Pod')) return completePod(object as Pod, look, defaults, suffix);
+      if (isCore(spec, 'Pod')) return completePod(object as Pod, look, defaults, suffix, rights);
       admitStorage(object, () => [...look.list('StorageClass', '')] as StorageClass[]);
       return undefined;
     },
@@ -66,8 +68,14 @@ export function createAdmission(
       }
       return undefined;
     },
-    planned: (spec, change) => ledgers.take(spec, change),
-    refused: () => ledgers.forget(),
+    planned: (spec, change) => {
+      rights.take(spec.kind);
+      ledgers.take(spec, change);
+    },
+    refused: () => {
+      rights.forget();
+      ledgers.forget();
+    },
   };
 }
 
@@ -111,6 +119,7 @@ function completePod(
   look: AdmissionLook,
   defaults: AdmitDefaults,
   suffix: () => string,
+  rights: DefaultRights,
 ): string | undefined {
   const find = (name: string): PriorityClass | undefined =>
     look.get('PriorityClass', '', name) as PriorityClass | undefined;
@@ -121,7 +130,7 @@ function completePod(
     admitAccount(pod, account) ?? resolvePriority(pod, find, () => classes(look)) ?? refuseRuntimeClass(pod);
   if (refusal !== undefined) return refusal;
   admitToken(pod, account(pod.spec.serviceAccountName ?? ''), suffix, () =>
-    bindsDefault(bindings(look, namespace), namespace),
+    rights.has(namespace, () => bindings(look, namespace)),
   );
   admitPod(pod, look.get('Namespace', '', namespace) as Namespace | undefined, defaults);
   applyLimitRanges(pod, ranges(look, pod));
