@@ -20,7 +20,7 @@ import { Fleet } from './fleet/fleet.ts';
 import { Liveness } from './fleet/liveness.ts';
 import { telemetryPort } from './live-source.ts';
 import type { Loop, LoopDeps } from './loop.ts';
-import { refusedMetrics, storeMetrics } from './metrics.ts';
+import { nodeMetrics, refusedMetrics, storeMetrics } from './metrics.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
 import { openPeople } from './people.ts';
 import type { Authority } from './pki/authority.ts';
@@ -174,7 +174,12 @@ export class Hub {
         ...people.routes(() => addresses().api[0] ?? ''),
       ],
       ...(audit === undefined ? {} : { audit: (event) => audit.record(event) }),
-      metrics: () => [...refusedMetrics(refusals), ...storeMetrics(map), ...turns.metrics()],
+      metrics: () => [
+        ...nodeMetrics(store.list('Node'), telemetry),
+        ...refusedMetrics(refusals),
+        ...storeMetrics(map),
+        ...turns.metrics(),
+      ],
       log: log.with({ room: 'api' }),
       clock,
     });
