@@ -13,6 +13,7 @@ import { EmbeddedBroker } from './broker/embedded.ts';
 import { HubLink } from './broker/hub-link.ts';
 import { Refusals } from './broker/refusals.ts';
 import { allKinds, controlLoops, type SharedParts } from './control-loops.ts';
+import { ApiServiceController } from './controllers/api-service.ts';
 import { CustomResources } from './controllers/custom-resources.ts';
 import { PersistentVolumeController } from './controllers/persistent-volumes.ts';
 import { EventRecorder } from './events/event-recorder.ts';
@@ -185,6 +186,8 @@ export class Hub {
     });
     apiPort = (await api.start()).port;
     this.#stops.push(() => api.stop());
+    const { serviceCidr } = this.#o;
+    this.#run([new ApiServiceController(deps, { hosts, port: apiPort, serviceCidr })]);
     const started = link.start();
     this.#stops.push(() => link.stop());
     if (broker !== undefined) await started;

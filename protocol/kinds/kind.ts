@@ -50,8 +50,13 @@ export interface KindSpec<T extends KubeObject = KubeObject> {
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly namespaced: boolean;
-  /** False for kinds that live in memory only (events, leases): the card is spared, a hub restart forgets them. */
+  /** False for kinds that live in memory only (events): the card is spared, a hub restart forgets them. */
   readonly durable: boolean;
+  /**
+   * Of a durable kind, tells the changes that live in memory only: after a hub restart the object is as it was before them.
+   * `previous` is undefined for an object that comes or goes.
+   */
+  readonly isFleeting?: (object: T, previous: T | undefined) => boolean;
   /** True when `/status` exists and the main resource ignores `status`. */
   readonly hasStatus: boolean;
   /** True when `metadata.generation` counts changes of everything outside metadata and status. */

@@ -135,6 +135,22 @@ spec(
       for (const path of ['/api/v1', '/apis/apps/v1', '/metrics']) assert.ok(paths.includes(path), path);
     });
 
+    it('who leads is known after the hub was away', async () => {
+      await hub.apply({
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { name: 'leader', namespace: 'default' },
+        spec: { holderIdentity: 'first', leaseDurationSeconds: 15 },
+      });
+      await hub.restart();
+      assert.is(await ok('get', 'lease', 'leader', '-o', 'jsonpath={.spec.holderIdentity}'), 'first');
+      const thief = JSON.stringify({
+        metadata: { resourceVersion: '1' },
+        spec: { holderIdentity: 'second' },
+      });
+      assert.match(await refused('patch', 'lease', 'leader', '--type=merge', '-p', thief), 'Conflict');
+    });
+
     it('health is told at length where asked', async () => {
       assert.is(await ok('get', '--raw', '/readyz?verbose'), '[+]ping ok\nreadyz check passed\n');
       assert.is(await ok('get', '--raw', '/livez'), 'ok');
