@@ -1,5 +1,6 @@
 import { isRecord } from '../../protocol/json.ts';
 import { idOf } from '../../protocol/kinds/kind.ts';
+import { BINDING } from '../../protocol/schema/computed-kinds.ts';
 import { ApiError } from '../../protocol/status.ts';
 import { type ApiContext, demand, existing, methodNotAllowed, type Target } from './context.ts';
 import { readValue } from './decode.ts';
@@ -7,7 +8,6 @@ import type { Answer, Exchange } from './exchange.ts';
 import type { ResourcePath } from './path.ts';
 import { dryRunOf } from './query.ts';
 import { successStatus } from './send.ts';
-import { BINDINGS } from './served.ts';
 
 /** Answers POST `pods/x/binding`: gives the pod its node, once. */
 export async function bind(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
@@ -20,7 +20,7 @@ export async function bindingAnswer(
   exchange: Exchange,
   path: ResourcePath,
 ): Promise<Answer | undefined> {
-  const { group, version, plural } = BINDINGS;
+  const { group, version, plural } = BINDING;
   if (path.group !== group || path.version !== version || path.resource !== plural) return undefined;
   const { namespace = '' } = path;
   if (exchange.method !== 'POST' || path.name !== undefined || namespace === '') throw methodNotAllowed();

@@ -2,26 +2,32 @@ import { apiServiceKind } from '../kinds/api-service-kind.ts';
 import { componentStatusKind } from '../kinds/component-status-kind.ts';
 import type { OpenApiKind } from './openapi-operations.ts';
 
-const asked = (group: string, kind: string, namespaced = false): OpenApiKind => ({
+const asked = (group: string, kind: string, namespaced = false) => ({
   group,
   version: 'v1',
   kind,
   plural: `${kind.toLowerCase()}s`,
   namespaced,
-  hasStatus: false,
-  verbs: ['create'],
 });
 
-/** Kinds that the hub answers for without storing them, as OpenAPI documents tell of them. */
-export const COMPUTED_KINDS: readonly OpenApiKind[] = [
-  asked('', 'Binding', true),
-  { ...componentStatusKind, verbs: ['get', 'list'] },
+/** Binding, the way of schedulers from before `pods/binding`. */
+export const BINDING = asked('', 'Binding', true);
+
+/** Kinds that are only asked: created, answered and kept nowhere. */
+export const ASKED_KINDS = [
+  BINDING,
   asked('authentication.k8s.io', 'SelfSubjectReview'),
   asked('authentication.k8s.io', 'TokenReview'),
   asked('authorization.k8s.io', 'LocalSubjectAccessReview', true),
   asked('authorization.k8s.io', 'SelfSubjectAccessReview'),
   asked('authorization.k8s.io', 'SelfSubjectRulesReview'),
   asked('authorization.k8s.io', 'SubjectAccessReview'),
+] as const;
+
+/** Kinds that the hub answers for without storing them, as OpenAPI documents tell of them. */
+export const COMPUTED_KINDS: readonly OpenApiKind[] = [
+  ...ASKED_KINDS.map((kind): OpenApiKind => ({ ...kind, hasStatus: false, verbs: ['create'] })),
+  { ...componentStatusKind, verbs: ['get', 'list'] },
   { ...apiServiceKind, verbs: ['get', 'list'], openApi: apiServiceSchema() },
 ];
 
