@@ -45,6 +45,7 @@ export class Agent {
   readonly #streams: StreamServer;
   readonly #link: Link;
   #profile: Profile;
+  #hubApi: readonly string[];
   /** True once a whole desired state is known, from the cache or from the hub. */
   #isTold: boolean;
   #watcher: FSWatcher | undefined;
@@ -56,6 +57,7 @@ export class Agent {
     this.#log = options.log;
     this.#isTold = opened.cache.content === 'held';
     this.#profile = withSettings(opened.profile, nodeItem(opened.cache.held)?.settings);
+    this.#hubApi = opened.identity.ok ? opened.identity.identity.api : [];
     this.#pods = this.#makePods();
     this.#keeper = this.#makeKeeper();
     this.#board = this.#makeBoard();
@@ -137,6 +139,7 @@ export class Agent {
         nodeName: this.#nodeName(),
         hostIp: () =>
           this.#board.facts.addresses.find((a) => a.type === 'InternalIP')?.address ?? '127.0.0.1',
+        hubApi: () => this.#hubApi,
         cpuMilli: this.#ground.cpuCount * 1000,
         memoryBytes: readMemory(this.#ground.files).totalBytes,
         network: { name: options.network, bridge: options.bridge, masquerade: true },
@@ -221,7 +224,10 @@ export class Agent {
       renewIfDue: (identity, wasRefused) => renewer.renewIfDue(identity, wasRefused),
       reconnectMaxMs: () => this.#profile.reconnectMaxMs,
       random: Math.random,
-      onConnected: (localAddress) => this.#board.connected(localAddress),
+      onConnected: (localAddress, api) => {
+        this.#hubApi = api;
+        this.#board.connected(localAddress);
+      },
       onDisconnected: () => this.#streams.connectionLost(),
       session: {
         clock,

@@ -7,6 +7,7 @@ import { kinds } from '../protocol/kinds/index.ts';
 import { createAdmission } from './admission.ts';
 import { ADMIT_DEFAULTS } from './decide/admit-pod.ts';
 import { type Authority, openAuthority } from './pki/authority.ts';
+import { randomSuffix, systemIds } from './store/ids.ts';
 import { Store } from './store/store.ts';
 
 /** Where state lies and what the hub adds to it; see hubSettings. */
@@ -47,7 +48,12 @@ export async function openState(options: StateOptions): Promise<State> {
       log: room,
     });
     const defaults = { ...ADMIT_DEFAULTS, unreachableSeconds: tolerationSeconds };
-    const admission = createAdmission(defaults, serviceCidr, () => clock.nowMs());
+    const admission = createAdmission(
+      defaults,
+      serviceCidr,
+      () => clock.nowMs(),
+      () => randomSuffix(systemIds),
+    );
     const store = await Store.open({ kinds, map, entries, clock, log: room, admission });
     const close = async (): Promise<void> => {
       await store.close();

@@ -28,6 +28,8 @@ export interface ContainerView {
   readonly podStartMs?: number;
   /** The device units it was given. */
   readonly devices?: GivenDevices;
+  /** The pod's `terminationGracePeriodSeconds`; absent: Kubernetes' default of 30. */
+  readonly graceSeconds?: number;
   readonly state: ContainerState;
   readonly image: string;
   readonly imageId: string;
@@ -57,6 +59,7 @@ export const LABELS = {
   podStart: `${PREFIX}pod-start`,
   generation: `${PREFIX}generation`,
   devices: `${PREFIX}devices`,
+  grace: `${PREFIX}grace-seconds`,
 } as const;
 
 type Identity = Pick<
@@ -72,6 +75,7 @@ type Identity = Pick<
   | 'podIp'
   | 'podStartMs'
   | 'devices'
+  | 'graceSeconds'
 >;
 
 /** Labels that `readLabels` turns back into the same identity. */
@@ -90,6 +94,7 @@ export function writeLabels(identity: Identity): Record<string, string> {
     ...(Object.keys(identity.devices ?? {}).length > 0
       ? { [LABELS.devices]: JSON.stringify(identity.devices) }
       : {}),
+    ...(identity.graceSeconds === undefined ? {} : { [LABELS.grace]: String(identity.graceSeconds) }),
   };
 }
 
@@ -105,6 +110,7 @@ export function readLabels(labels: Readonly<Record<string, string>>): Identity |
   const podIp = labels[LABELS.podIp];
   const podStartMs = Number(labels[LABELS.podStart]);
   const devices = readDevices(labels[LABELS.devices]);
+  const graceSeconds = Number(labels[LABELS.grace]);
   return {
     podUid,
     podName: labels[LABELS.podName] ?? '',
@@ -117,6 +123,7 @@ export function readLabels(labels: Readonly<Record<string, string>>): Identity |
     ...(podIp ? { podIp } : {}),
     ...(podStartMs > 0 ? { podStartMs } : {}),
     ...(devices === undefined ? {} : { devices }),
+    ...(labels[LABELS.grace] && graceSeconds >= 0 ? { graceSeconds } : {}),
   };
 }
 

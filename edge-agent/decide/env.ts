@@ -24,16 +24,17 @@ const bad = (message: string): Resolved<never> => ({ ok: false, message });
 const ENV_NAME = /^[-._a-zA-Z][-._a-zA-Z0-9]*$/;
 
 /**
- * The container's environment in order: `envFrom` first, then `env`, later names winning, `$(VAR)` expanded from what was
- * defined before. Fails when a ConfigMap, Secret or key that is not optional is missing.
+ * The container's environment in order: what is `given`, then `envFrom`, then `env`, later names winning, `$(VAR)` expanded from what
+ * was defined before. Fails when a ConfigMap, Secret or key that is not optional is missing.
  */
 export function resolveEnv(
   pod: DesiredPod,
   container: Container,
   config: ConfigSource,
   node: NodeContext,
+  given: ReadonlyMap<string, string> = new Map(),
 ): Resolved<ReadonlyMap<string, string>> {
-  const env = new Map<string, string>();
+  const env = new Map(given);
   for (const source of container.envFrom ?? []) {
     const values = envFrom(source, config);
     if (!values.ok) return values;

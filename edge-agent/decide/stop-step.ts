@@ -8,10 +8,14 @@ export const LEAST_GRACE_MS = 2_000;
 /** A kill that shows no effect is sent again after this. */
 export const KILL_AGAIN_MS = 10_000;
 
+/** Grace of a pod that names none. */
+export const DEFAULT_GRACE_SECONDS = 30;
+
 /** Grace the pod's containers get to end, from the deletion if there is one. */
 export function podGraceMs(pod: DesiredPod): number {
-  const seconds = pod.metadata.deletionGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
-  return seconds * 1000;
+  const { metadata, spec } = pod;
+  const own = metadata.deletionGracePeriodSeconds ?? spec.terminationGracePeriodSeconds;
+  return (own ?? DEFAULT_GRACE_SECONDS) * 1000;
 }
 
 /** Grace of a container that failed its liveness probe: the probe may have its own. */

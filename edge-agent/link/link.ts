@@ -3,6 +3,7 @@ import { type Clock, sleep, type Timer } from '../../kit/clock.ts';
 import { nodeCommonName } from '../../kit/csr.ts';
 import type { Logger } from '../../kit/logger.ts';
 import { topics } from '../../protocol/wire/topics.ts';
+import { nearestFirst } from '../decide/hub-api.ts';
 import { type Identity, type IdentityProblem, sameIdentity } from './identity.ts';
 import { Session, type SessionPorts } from './session.ts';
 import { ConnectError, type Connection, type ConnectionEvents, type Transport } from './transport.ts';
@@ -24,8 +25,8 @@ export interface LinkOptions {
   reconnectMaxMs(): number;
   /** Evenly distributed in 0..1. */
   random(): number;
-  /** A connection began: rates and telemetry start anew. */
-  onConnected(localAddress: string | undefined): void;
+  /** A connection began: rates and telemetry start anew. `api` is where the hub's API is, nearest to this connection first. */
+  onConnected(localAddress: string | undefined, api: readonly string[]): void;
   onDisconnected(): void;
   readonly session: SessionPorts;
 }
@@ -170,7 +171,7 @@ export class Link {
     this.#refusals = 0;
     this.#log.info('connected to the hub', { address });
     this.#lastProblem = '';
-    this.#options.onConnected(connection.localAddress);
+    this.#options.onConnected(connection.localAddress, nearestFirst(identity.api, address));
     this.#watchRenewal();
     session.start();
     for (const [topic, payload] of early) session.receive(topic, payload);

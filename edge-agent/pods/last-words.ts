@@ -26,9 +26,13 @@ export async function lastWordsOf(
 export function podFromLabels(views: readonly ContainerView[]): DesiredPod | undefined {
   const first = views[0];
   if (first === undefined) return undefined;
+  const grace = first.graceSeconds;
   const byName = new Map(views.filter((v) => v.role === 'app').map((v) => [v.name, v]));
   return {
     metadata: { uid: first.podUid, name: first.podName, namespace: first.podNamespace },
-    spec: { containers: [...byName.values()].map((v) => ({ name: v.name, image: v.image })) },
+    spec: {
+      containers: [...byName.values()].map((v) => ({ name: v.name, image: v.image })),
+      ...(grace === undefined ? {} : { terminationGracePeriodSeconds: grace }),
+    },
   };
 }

@@ -13,6 +13,8 @@ export interface NodeOptions {
   readonly nodeName: string;
   /** The node's own address as others reach it; may change. */
   readonly hostIp: () => string;
+  /** Addresses of the hub's API, the likeliest first; absent: pods are told none. */
+  readonly hubApi?: () => readonly string[];
   readonly cpuMilli: number;
   readonly memoryBytes: number;
   readonly network: { readonly name: string; readonly bridge: string; readonly masquerade: boolean };
@@ -61,6 +63,10 @@ export class Node implements NodeServices {
 
   hostIp(): string {
     return this.#options.hostIp();
+  }
+
+  hubApi(): readonly string[] {
+    return this.#options.hubApi?.() ?? [];
   }
 
   containerLimits(): ReturnType<NodeServices['containerLimits']> {

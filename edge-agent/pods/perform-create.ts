@@ -6,12 +6,14 @@ import { terminatedState } from '../decide/container-status.ts';
 import { isReplaced, joinedBy } from '../decide/container-step.ts';
 import { type DeviceUnit, type GivenDevices, givenDevices, shortageText } from '../decide/devices.ts';
 import { resolveEnv } from '../decide/env.ts';
+import { hubVariables } from '../decide/hub-api.ts';
 import { containerMemory, SANDBOX, withContainer } from '../decide/pod-memory.ts';
 import { needsSandbox, type PlannedContainer, plannedContainers } from '../decide/pod-shape.ts';
 import { type PodAction, plannedOf, sandboxOf } from '../decide/pod-view.ts';
 import { afterRestart } from '../decide/restart.ts';
 import { isRuntimeError, type RuntimeError } from '../decide/runtime-error.ts';
 import { specHash } from '../decide/spec-hash.ts';
+import { DEFAULT_GRACE_SECONDS } from '../decide/stop-step.ts';
 import { ENGINE_LIMIT_MS, isTransient, loseNetwork, refuse } from './perform-refused.ts';
 import { nodeContext, type PodCell, type Tools } from './pod-cell.ts';
 import { ensureTerminationFile, terminationFile } from './pod-files.ts';
@@ -52,7 +54,13 @@ async function appSpec(tools: Tools, cell: PodCell, action: CreateAction): Promi
   const planned = plannedOf(cell.pod, action.name);
   if (planned === undefined) throw new ConfigError(`pod has no container ${action.name}`);
   const context = nodeContext(tools, cell);
-  const env = resolveEnv(cell.pod, planned.spec, cell.config, context);
+  const env = resolveEnv(
+    cell.pod,
+    planned.spec,
+    cell.config,
+    context,
+    hubVariables(cell.pod.spec, tools.node.hubApi()),
+  );
   if (!env.ok) throw new ConfigError(env.message);
   const { image } = containerMemory(cell.memory, action.name);
   const given = takeDevices(tools, cell, planned);
@@ -161,6 +169,7 @@ function labelsFor(
 
 function identityOf(cell: PodCell, action: CreateAction, hash: string) {
   const { metadata, spec } = cell.pod;
+  const grace = spec.terminationGracePeriodSeconds;
   return {
     podUid: cell.uid,
     podName: metadata.name,
@@ -171,6 +180,7 @@ function identityOf(cell: PodCell, action: CreateAction, hash: string) {
     specHash: hash,
     generation: action.generation,
     podStartMs: cell.memory.startAtMs,
+    ...(grace === undefined || grace === DEFAULT_GRACE_SECONDS ? {} : { graceSeconds: grace }),
     ...(cell.memory.ip === undefined || spec.hostNetwork === true ? {} : { podIp: cell.memory.ip }),
   };
 }

@@ -34,6 +34,8 @@ export interface NodeServices {
   readonly cpuMilli: number;
   readonly memoryBytes: number;
   hostIp(): string;
+  /** Addresses of the hub's API as far as they are known, the likeliest first. */
+  hubApi(): readonly string[];
   /** What the profile caps for every container. */
   containerLimits(): { readonly pidsLimit?: number; readonly log?: LogLimits };
   /** What images can run here; undefined when nobody has said. */

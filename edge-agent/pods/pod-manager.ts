@@ -2,28 +2,21 @@ import { setMaxListeners } from 'node:events';
 import type { Clock, Timer } from '../../kit/clock.ts';
 import { KeyedQueue } from '../../kit/keyed-queue.ts';
 import type { Logger } from '../../kit/logger.ts';
-import type { DesiredPod, PodReport } from '../../protocol/wire/messages.ts';
-import { type ContainerView, newest, predecessor } from '../decide/container.ts';
-import {
-  forgetFailures,
-  forgetMissing,
-  forgetShortages,
-  newMemory,
-  type PodMemory,
-} from '../decide/pod-memory.ts';
-import { plannedContainers } from '../decide/pod-shape.ts';
+import type { PodReport } from '../../protocol/wire/messages.ts';
+import type { ContainerView } from '../decide/container.ts';
+import { forgetFailures, forgetMissing, forgetShortages } from '../decide/pod-memory.ts';
 import { bootId, lowestOomScore } from './boot-facts.ts';
 import { configSource } from './config-source.ts';
 import { DeviceDesk, type DeviceStock } from './device-desk.ts';
 import { EngineObserver } from './engine-observer.ts';
 import { EventRecorder } from './event-recorder.ts';
 import { Images } from './images.ts';
-import { lastWordsOf, podFromLabels } from './last-words.ts';
+import { lastWordsOf } from './last-words.ts';
 import { Node, type NodeOptions } from './node-services.ts';
-import { PodCell, type Tools } from './pod-cell.ts';
+import { PodBook } from './pod-book.ts';
+import type { Tools } from './pod-cell.ts';
 import { PodDefence } from './pod-defence.ts';
-import { recover } from './pod-record.ts';
-import { PodWorker } from './pod-worker.ts';
+import type { PodWorker } from './pod-worker.ts';
 import type { DesiredState, PodContainer, PodSinks, Runtime } from './ports.ts';
 import { VolumeSweep } from './volume-sweep.ts';
 import { Volumes } from './volumes.ts';
@@ -63,7 +56,7 @@ export class PodManager {
   readonly #node: Node;
   readonly #observer: EngineObserver;
   readonly #queue: KeyedQueue;
-  readonly #workers = new Map<string, PodWorker>();
+  readonly #book: PodBook;
   readonly #sweep: VolumeSweep;
   readonly #abort = new AbortController();
   #desired: DesiredState | undefined;
@@ -76,7 +69,7 @@ export class PodManager {
     const { runtime, clock, log, sinks } = options;
     const room = log.with({ room: 'pods' });
     this.defence = new PodDefence(() => this.#tools, {
-      cells: () => [...this.#workers.values()].map((worker) => worker.cell),
+      cells: () => this.#book.cells(),
       desired: () => this.#desired,
       isEngineReady: () => this.engineReady,
       lookAtAll: () => this.#lookAtAll(),
@@ -87,7 +80,7 @@ export class PodManager {
       clock,
       log: room,
       lastWords: (view) =>
-        lastWordsOf(this.#tools, view, this.#workers.get(view.podUid)?.cell.pod, this.#abort.signal),
+        lastWordsOf(this.#tools, view, this.#book.cellOf(view.podUid)?.pod, this.#abort.signal),
       onChange: (uid) => this.#queue.add(uid),
       onOom: (view) => this.#tellOom(view),
       oomKilled: (id) => options.oomKilled?.(id) === true,
@@ -107,6 +100,12 @@ export class PodManager {
       node: this.#node,
       wake: (uid) => this.#queue.add(uid),
     };
+    this.#book = new PodBook({
+      tools: this.#tools,
+      desired: () => this.#desired,
+      onStatus: sinks.onStatus,
+      keepAddress: (uid, ip) => this.#node.keepAddress(uid, ip),
+    });
     this.#sweep = new VolumeSweep({
       folders: this.#tools.volumes.claims,
       desired: () => this.#desired,
@@ -149,7 +148,7 @@ export class PodManager {
   async stop(): Promise<void> {
     this.#abort.abort();
     this.#resync?.cancel();
-    for (const worker of this.#workers.values()) worker.stop();
+    this.#book.stop();
     await this.#queue.stop();
     await this.#observer.stopped();
   }
@@ -158,69 +157,41 @@ export class PodManager {
   setDesired(desired: DesiredState): void {
     this.#desired = desired;
     this.#node.setItem(desired.node);
-    for (const { cell } of this.#workers.values()) cell.memory = forgetMissing(cell.memory);
+    for (const cell of this.#book.cells()) cell.memory = forgetMissing(cell.memory);
     this.#lookAtAll();
   }
 
   /** The pod's containers for logs, exec and attach; empty when the pod is unknown. */
   containersOf(podUid: string): PodContainer[] {
-    const cell = this.#workers.get(podUid)?.cell;
-    if (cell === undefined) return [];
-    const views = this.#observer.containersOf(podUid);
-    return plannedContainers(cell.pod.spec).flatMap(({ spec }) => {
-      const current = newest(views, spec.name);
-      if (current === undefined) return [];
-      const previous = predecessor(views, spec.name);
-      return [
-        {
-          name: spec.name,
-          id: current.id,
-          running: current.state === 'running',
-          tty: spec.tty === true,
-          stdin: spec.stdin === true,
-          ...(previous === undefined ? {} : { previousId: previous.id }),
-        },
-      ];
-    });
+    return this.#book.containersOf(podUid);
   }
 
   /** Where the pod answers on the network; undefined when it has no address. */
   addressOf(podUid: string): string | undefined {
-    const cell = this.#workers.get(podUid)?.cell;
+    const cell = this.#book.cellOf(podUid);
     return cell?.pod.spec.hostNetwork === true ? this.#node.hostIp() : cell?.memory.ip;
   }
 
   /** Devices came or went: who has one, or waits for one, is looked at again. */
   devicesChanged(): void {
     for (const uid of this.#tools.devices.holders()) this.#queue.add(uid);
-    for (const [uid, { cell }] of this.#workers) {
+    for (const cell of this.#book.cells()) {
       const next = forgetShortages(cell.memory);
       if (next === cell.memory) continue;
       cell.memory = next;
-      this.#queue.add(uid);
+      this.#queue.add(cell.uid);
     }
   }
 
   /** Every pod this node holds with its newest status, gone ones included until the desired state drops them. */
   inventory(): PodReport[] {
-    const held = [...this.#workers.values()].filter((w) => !w.isRemoved);
-    const unopened = [...(this.#desired?.pods.values() ?? [])].filter(
-      (pod) => !this.#workers.has(pod.metadata.uid),
-    );
-    return [...held.map((worker) => worker.report()), ...unopened.map((pod) => this.#unopened(pod))];
-  }
-
-  /** A pod that could not be looked at yet because the engine has not answered. */
-  #unopened(pod: DesiredPod): PodReport {
-    const { clock } = this.#tools;
-    const memory = newMemory(clock.nowMs(), clock.monotonicMs());
-    return new PodWorker(this.#tools, this.#cell(pod, memory), undefined, () => undefined).report();
+    return this.#book.inventory();
   }
 
   async #run(uid: string): Promise<void> {
     if (!this.#observer.ready) return;
     const pod = this.#desired?.pods.get(uid);
-    const worker = this.#workers.get(uid) ?? (await this.#open(uid, pod));
+    const worker = await this.#book.worker(uid, pod);
     if (worker === undefined) return;
     const { cell } = worker;
     if (pod !== undefined) {
@@ -239,38 +210,12 @@ export class PodManager {
     if (round.gone !== true && round.again !== undefined) this.#queue.addAfter(uid, round.again);
   }
 
-  /** A worker for a pod met for the first time: as an earlier agent left it, or as the labels tell. */
-  async #open(uid: string, pod: DesiredPod | undefined): Promise<PodWorker | undefined> {
-    const { clock, volumes } = this.#tools;
-    const views = this.#observer.containersOf(uid);
-    const known = pod ?? podFromLabels(views);
-    if (known === undefined) return undefined;
-    const now = { wallMs: clock.nowMs(), monotonicMs: clock.monotonicMs() };
-    const recovered = await recover(volumes.paths(uid), now, views[0]?.podStartMs);
-    const { sinks } = this.#options;
-    const worker = new PodWorker(
-      this.#tools,
-      this.#cell(known, recovered.memory),
-      recovered.status,
-      sinks.onStatus,
-    );
-    const ip = views.find((v) => v.podIp !== undefined)?.podIp;
-    if (ip !== undefined) this.#node.keepAddress(uid, ip);
-    this.#workers.set(uid, worker);
-    return worker;
-  }
-
-  #cell(pod: DesiredPod, memory: PodMemory): PodCell {
-    return new PodCell(pod, memory, configSource(this.#desired, pod));
-  }
-
   /** Nothing of the pod is left. Its record stays until the desired state drops it, so that `gone` can be told again. */
   #forget(uid: string, worker: PodWorker): void {
     this.#giveBack(uid);
     const desired = this.#desired?.pods.has(uid) === true;
     if (desired && !worker.isRemoved) return;
-    worker.stop();
-    this.#workers.delete(uid);
+    this.#book.close(uid);
     if (desired) this.#queue.add(uid);
   }
 
@@ -280,7 +225,7 @@ export class PodManager {
   }
 
   #tellOom({ podUid, name }: ContainerView): void {
-    const pod = this.#workers.get(podUid)?.cell.pod;
+    const pod = this.#book.cellOf(podUid)?.pod;
     if (pod === undefined) return;
     const text = `Memory cgroup out of memory: a process of container ${name} was killed`;
     this.#tools.events.warning(pod, 'OOMKilling', text, name);
@@ -289,7 +234,7 @@ export class PodManager {
   #lookAtAll(): void {
     const uids = new Set([
       ...(this.#desired?.pods.keys() ?? []),
-      ...this.#workers.keys(),
+      ...this.#book.uids(),
       ...this.#observer.all().map((view) => view.podUid),
     ]);
     for (const uid of uids) this.#queue.add(uid);
@@ -301,14 +246,14 @@ export class PodManager {
     if (!this.#observer.ready) return true;
     const pods = this.#desired?.pods;
     const undescribed = this.#observer.all().some((view) => pods?.has(view.podUid) !== true);
-    return undescribed || [...this.#workers.keys()].some((uid) => pods?.has(uid) !== true);
+    return undescribed || this.#book.uids().some((uid) => pods?.has(uid) !== true);
   }
 
   #engineUp(): void {
     this.#node.engineReturned();
     this.#tools.devices.recover(this.#observer.all());
     this.#options.sinks.onImagesTouched?.();
-    for (const { cell } of this.#workers.values()) cell.memory = forgetFailures(cell.memory);
+    for (const cell of this.#book.cells()) cell.memory = forgetFailures(cell.memory);
     this.#lookAtAll();
   }
 

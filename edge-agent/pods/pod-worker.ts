@@ -71,7 +71,8 @@ export class PodWorker {
       this.#refreshRevision();
       const view = this.cell.view(this.#tools);
       const action = nextPodAction(view);
-      this.#publish(view);
+      // An end is told when it is durable and its last words are known: once, and never again as anything else.
+      if (action.do !== 'end') this.#publish(view);
       if (action.do === 'idle' || action.do === 'wait') {
         await this.#settle(view);
         if (this.cell.memory.gone) return { gone: true };

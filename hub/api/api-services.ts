@@ -1,12 +1,8 @@
 import { type APIService, apiServiceKind } from '../../protocol/kinds/api-service-kind.ts';
-import { notFound } from '../../protocol/status.ts';
-import { type ApiContext, demand, methodNotAllowed, notAcceptable } from './context.ts';
+import { leadsTo, readComputed } from './computed.ts';
+import type { ApiContext } from './context.ts';
 import type { Answer, Exchange } from './exchange.ts';
-import { negotiate } from './media.ts';
 import type { ResourcePath } from './path.ts';
-import { includeObjectOf, projectList, projectOne } from './projection.ts';
-import { listOptions } from './query.ts';
-import { selection } from './selection.ts';
 
 /** Everything the hub serves has been there since long ago, as far as the list is concerned. */
 const SINCE = '1970-01-01T00:00:00Z';
@@ -17,33 +13,8 @@ export function apiServicesAnswer(
   exchange: Exchange,
   path: ResourcePath,
 ): Answer | undefined {
-  const { group, version, plural } = apiServiceKind;
-  if (path.group !== group || path.version !== version || path.resource !== plural) return undefined;
-  if (exchange.method !== 'GET' || path.subresource !== undefined) throw methodNotAllowed();
-  demand(context, exchange, path, path.name === undefined ? 'list' : 'get');
-  const single = path.name !== undefined;
-  const accepted = negotiate(exchange.request.headers.accept, [
-    'object',
-    'Table',
-    single ? 'PartialObjectMetadata' : 'PartialObjectMetadataList',
-  ]);
-  if (accepted === undefined) throw notAcceptable();
-  const project = {
-    as: accepted.as,
-    include: includeObjectOf(exchange.query),
-    nowMs: context.clock.nowMs(),
-  };
-  if (single) {
-    const found = services(context).find((service) => service.metadata.name === path.name);
-    if (found === undefined) throw notFound(apiServiceKind, path.name ?? '');
-    return { object: projectOne(apiServiceKind, found, project) };
-  }
-  const options = listOptions(exchange.query);
-  if (options.watch) throw methodNotAllowed();
-  const matches = selection(apiServiceKind, options.labelSelector, options.fieldSelector);
-  const items = services(context).filter(matches ?? (() => true));
-  const metadata = { resourceVersion: String(context.store.revision) };
-  return { list: projectList(apiServiceKind, items, metadata, project) };
+  if (!leadsTo(path, apiServiceKind)) return undefined;
+  return readComputed(context, exchange, path, apiServiceKind, () => services(context));
 }
 
 /** One for each group version, in the order of discovery. */

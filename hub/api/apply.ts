@@ -13,6 +13,7 @@ import { checkFields } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { type ApplyQuery, applyQuery } from './query.ts';
 import { shown } from './read.ts';
+import { warnOfChange } from './warnings.ts';
 import type { Part } from './write.ts';
 
 /** Media type of server-side apply; its body may as well be JSON. */
@@ -36,11 +37,13 @@ export async function apply(
   const { namespace, name } = target;
   // Twice, for an object that comes or goes while this one is under way.
   for (let again = true; ; again = false) {
-    const creates = context.store.getObject(idOf(spec), namespace, name) === undefined;
+    const before = context.store.getObject(idOf(spec), namespace, name);
+    const creates = before === undefined;
     try {
       const object = creates
         ? await createdBy(context, exchange, target, partOf(spec, config, part), options, part)
         : await applied(context, target, partOf(spec, config, part), options, part === 'spec' ? '' : part);
+      warnOfChange(context, exchange, spec, before, object);
       return { object: shown(context, exchange, target, object), code: creates ? 201 : 200 };
     } catch (error) {
       const isRace = error instanceof ApiError && error.reason === (creates ? 'AlreadyExists' : 'NotFound');

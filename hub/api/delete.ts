@@ -1,5 +1,6 @@
 import { isRecord } from '../../protocol/json.ts';
-import { idOf } from '../../protocol/kinds/kind.ts';
+import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
+import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError } from '../../protocol/status.ts';
 import type { DeleteOptions } from '../cluster.ts';
 import type { ApiContext, Target } from './context.ts';
@@ -18,8 +19,9 @@ const POLICIES = new Set(['Background', 'Foreground', 'Orphan']);
 
 /** Answers a DELETE of one object: a Status when it is gone, the object while it stays for its grace or finalizers. */
 export async function remove(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
-  const options = await deleteOptions(context, exchange);
   const { spec, namespace, name } = target;
+  const present = context.store.getObject(idOf(spec), namespace, name);
+  const options = withDefault(exchange, spec, await deleteOptions(context, exchange), present);
   const { object, removed } = await context.store.deleteObject(idOf(spec), namespace, name, options);
   // Kubernetes answers pods with the object in any case, and clients read the grace period from it.
   if (!removed || idOf(spec) === 'Pod') return { object };
@@ -37,7 +39,7 @@ export async function removeAll(context: ApiContext, exchange: Exchange, target:
   const { spec } = target;
   const query = listOptions(exchange.query);
   const matches = selection(spec, query.labelSelector, query.fieldSelector);
-  const options = await deleteOptions(context, exchange);
+  const options = withDefault(exchange, spec, await deleteOptions(context, exchange));
   const namespace = target.namespace === '' ? undefined : target.namespace;
   const removals = await context.store.deleteCollection(idOf(spec), namespace, options, matches);
   const as = negotiate(exchange.request.headers.accept)?.as ?? 'object';
@@ -45,6 +47,19 @@ export async function removeAll(context: ApiContext, exchange: Exchange, target:
   const nowMs = context.clock.nowMs();
   const objects = removals.map((removal) => removal.object);
   return { list: projectList(spec, objects, metadata, { as, include: 'Metadata', nowMs }) };
+}
+
+/** Kinds whose dependents stay, for the sake of clients from before garbage collection, unless a deletion says what is to become of them. */
+const ORPHANING = new Set(['Job', 'ReplicationController']);
+const ORPHANED_PODS =
+  'child pods are preserved by default when jobs are deleted; ' +
+  'set propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress this warning';
+
+function withDefault(exchange: Exchange, spec: KindSpec, options: Options, present?: KubeObject): Options {
+  if (options.propagation !== undefined || !ORPHANING.has(idOf(spec))) return options;
+  if (idOf(spec) === 'Job') exchange.warnings.push(ORPHANED_PODS);
+  const isForeground = present?.metadata.finalizers?.includes('foregroundDeletion') === true;
+  return isForeground ? options : { ...options, propagation: 'Orphan' };
 }
 
 /** Options from the body (DeleteOptions) or, field by field, from the query. */
@@ -72,7 +87,7 @@ export function deleteOptionsOf(body: Readonly<Record<string, unknown>>): Option
   if (resourceVersion !== undefined && typeof resourceVersion !== 'string')
     refuse('preconditions.resourceVersion');
   const dryRun = Array.isArray(body['dryRun']) ? body['dryRun'].map(String) : [];
-  const propagation = orphanDependents === true ? 'Orphan' : policy;
+  const propagation = orphanOr(orphanDependents) ?? policy;
   return {
     dryRun: dryRunOf(dryRun, 'DeleteOptions'),
     // Kubernetes reads a negative grace as the shortest one.
@@ -81,6 +96,12 @@ export function deleteOptionsOf(body: Readonly<Record<string, unknown>>): Option
     ...(typeof uid === 'string' ? { uid } : {}),
     ...(typeof resourceVersion === 'string' ? { resourceVersion } : {}),
   };
+}
+
+/** What the old spelling of the policy says. */
+function orphanOr(orphanDependents: unknown): string | undefined {
+  if (typeof orphanDependents !== 'boolean') return undefined;
+  return orphanDependents ? 'Orphan' : 'Background';
 }
 
 function isPropagation(value: unknown): value is 'Background' | 'Foreground' | 'Orphan' {

@@ -13,6 +13,7 @@ import type { Answer, Exchange } from './exchange.ts';
 import type { CodecPort } from './ports.ts';
 import { patchQuery } from './query.ts';
 import { shown } from './read.ts';
+import { warnOfChange } from './warnings.ts';
 import type { Part } from './write.ts';
 import { writerOf } from './writer.ts';
 
@@ -81,7 +82,7 @@ export async function patch(
   only?: NarrowPatch,
 ): Promise<Answer> {
   const options = patchQuery(exchange.query);
-  existing(context, target);
+  const before = existing(context, target);
   const apply = await readPatch(exchange, target.spec, context.codec);
   const next = (current: KubeObject): KubeObject => {
     const patched = apply(current);
@@ -103,6 +104,7 @@ export async function patch(
     dryRun,
     writer,
   });
+  warnOfChange(context, exchange, spec, before, updated);
   return { object: shown(context, exchange, target, updated) };
 }
 

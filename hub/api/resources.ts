@@ -2,6 +2,7 @@ import { idOf } from '../../protocol/kinds/kind.ts';
 import { notFound } from '../../protocol/status.ts';
 import { apiServicesAnswer } from './api-services.ts';
 import { apply, isApply } from './apply.ts';
+import { componentStatusesAnswer } from './component-statuses.ts';
 import { type ApiContext, demand, methodNotAllowed, type Target } from './context.ts';
 import { remove, removeAll } from './delete.ts';
 import { noSuchPath } from './documents.ts';
@@ -14,7 +15,7 @@ import { log } from './log.ts';
 import { metricsAnswer } from './metrics-api.ts';
 import { patch } from './patch.ts';
 import type { ResourcePath } from './path.ts';
-import { bind } from './pod-actions.ts';
+import { bind, bindingAnswer } from './pod-actions.ts';
 import { portForward } from './port-forward.ts';
 import { proxy } from './proxy.ts';
 import { listOptions } from './query.ts';
@@ -36,7 +37,9 @@ export async function resourceAnswer(
   const computed =
     (await reviewAnswer(context, exchange, path)) ??
     metricsAnswer(context, exchange, path) ??
-    apiServicesAnswer(context, exchange, path);
+    apiServicesAnswer(context, exchange, path) ??
+    componentStatusesAnswer(context, exchange, path) ??
+    (await bindingAnswer(context, exchange, path));
   if (computed !== undefined) return computed;
   const spec = context.kinds.find(
     (k) => k.plural === path.resource && k.group === path.group && k.version === path.version,

@@ -1,6 +1,7 @@
 import { isRecord } from '../../protocol/json.ts';
 import { idOf, type KindSpec, type ScaleView } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
+import { type Scale, scaleKind } from '../../protocol/kinds/scale-kind.ts';
 import { scaleViewOf } from '../../protocol/kinds/scale-view.ts';
 import { ApiError, invalid } from '../../protocol/status.ts';
 import { applied, isApply, readConfig } from './apply.ts';
@@ -9,13 +10,17 @@ import { readValue } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { readPatch } from './patch.ts';
 import { applyQuery, patchQuery, writeQuery } from './query.ts';
+import { shown } from './read.ts';
 import { writerOf } from './writer.ts';
 
 const RESOURCE = { kind: 'Scale', group: 'autoscaling', plural: 'scales' };
 
 /** Answers `/scale`: GET, PUT and PATCH of the number of replicas. */
 export async function scale(context: ApiContext, exchange: Exchange, target: Target): Promise<Answer> {
-  if (exchange.method === 'GET') return { object: scaleOf(target.spec, existing(context, target)) };
+  if (exchange.method === 'GET') {
+    const object = scaleOf(target.spec, existing(context, target));
+    return { object: shown(context, exchange, { ...target, spec: scaleKind }, object) };
+  }
   if (isApply(exchange))
     return { object: scaleOf(target.spec, await appliedScale(context, exchange, target)) };
   const isPatch = exchange.method === 'PATCH';
@@ -97,9 +102,9 @@ function viewOf(kind: KindSpec): ScaleView {
   return view;
 }
 
-function scaleOf(kind: KindSpec, object: KubeObject): object {
+function scaleOf(kind: KindSpec, object: KubeObject): Scale {
   const { replicas, current, selector } = viewOf(kind).read(object);
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const { name, namespace = '', uid, resourceVersion, creationTimestamp } = object.metadata;
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',

@@ -1,5 +1,6 @@
 import { idOf, type KindSpec } from '../../protocol/kinds/kind.ts';
 import { scaleViewOf } from '../../protocol/kinds/scale-view.ts';
+import { ASKED_KINDS } from '../../protocol/schema/computed-kinds.ts';
 
 /** Group, version and kind of what a path takes or gives. */
 export interface GroupVersionKind {
@@ -118,21 +119,19 @@ const computed = (
   subresources: [],
 });
 
-const asked = (group: string, kind: string, namespaced = false): ServedResource =>
-  computed(group, 'v1', kind, `${kind.toLowerCase()}s`, namespaced, ['create']);
-
 /** Resources that are computed, not stored. */
 export const COMPUTED: readonly ServedResource[] = [
+  ...ASKED_KINDS.map(({ group, version, kind, plural, namespaced }) =>
+    computed(group, version, kind, plural, namespaced, ['create']),
+  ),
+  {
+    ...computed('', 'v1', 'ComponentStatus', 'componentstatuses', false, ['get', 'list']),
+    shortNames: ['cs'],
+  },
   {
     ...computed('apiregistration.k8s.io', 'v1', 'APIService', 'apiservices', false, ['get', 'list']),
     categories: ['api-extensions'],
   },
-  asked('authentication.k8s.io', 'SelfSubjectReview'),
-  asked('authentication.k8s.io', 'TokenReview'),
-  asked('authorization.k8s.io', 'LocalSubjectAccessReview', true),
-  asked('authorization.k8s.io', 'SelfSubjectAccessReview'),
-  asked('authorization.k8s.io', 'SelfSubjectRulesReview'),
-  asked('authorization.k8s.io', 'SubjectAccessReview'),
   computed('metrics.k8s.io', 'v1beta1', 'NodeMetrics', 'nodes', false, ['get', 'list']),
   computed('metrics.k8s.io', 'v1beta1', 'PodMetrics', 'pods', true, ['get', 'list']),
 ];

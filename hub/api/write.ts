@@ -5,6 +5,7 @@ import { readObject } from './decode.ts';
 import type { Answer, Exchange } from './exchange.ts';
 import { writeQuery } from './query.ts';
 import { shown } from './read.ts';
+import { warnOfChange, warnOfNew } from './warnings.ts';
 import { writerOf } from './writer.ts';
 
 /** Which part of an object a write replaces: everything but status, or status alone. */
@@ -17,8 +18,8 @@ export async function create(context: ApiContext, exchange: Exchange, target: Ta
   const object = await readObject(context, exchange, spec, namespace, options.fieldValidation);
   const writer = writerOf(exchange, options.fieldManager);
   const { dryRun } = options;
-  exchange.warnings.push(...(spec.warnings?.(object) ?? []));
   const created = await context.store.createObject(idOf(spec), object, { dryRun, writer });
+  warnOfNew(context, exchange, spec, created);
   return { object: shown(context, exchange, target, created), code: 201 };
 }
 
@@ -39,12 +40,12 @@ export async function update(
       'BadRequest',
       `the name of the object (${own}) does not match the name on the URL (${name})`,
     );
-  const absent = context.store.getObject(idOf(spec), namespace, name) === undefined;
+  const before = context.store.getObject(idOf(spec), namespace, name);
   const writer = writerOf(exchange, options.fieldManager, part === 'status' ? part : '');
   const { dryRun } = options;
-  if (part === 'spec') exchange.warnings.push(...(spec.warnings?.(object) ?? []));
   const updated = await (part === 'status'
     ? context.store.updateStatusObject(idOf(spec), object, { dryRun, writer })
     : context.store.updateObject(idOf(spec), object, { dryRun, writer }));
-  return { object: shown(context, exchange, target, updated), code: absent ? 201 : 200 };
+  warnOfChange(context, exchange, spec, before, updated);
+  return { object: shown(context, exchange, target, updated), code: before === undefined ? 201 : 200 };
 }

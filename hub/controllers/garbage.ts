@@ -41,6 +41,8 @@ const KINDS: Readonly<Record<KindName, true>> = {
   PersistentVolumeClaim: true,
   StorageClass: true,
   CustomResourceDefinition: true,
+  ValidatingWebhookConfiguration: true,
+  MutatingWebhookConfiguration: true,
   Role: true,
   RoleBinding: true,
   ClusterRole: true,

@@ -83,7 +83,7 @@ export class NamespaceController implements Loop {
     const { view, client } = this.#deps;
     const data = { 'ca.crt': this.#caPem };
     const present = view.get('ConfigMap', namespace, ROOT_CA);
-    if (present?.data?.['ca.crt'] === this.#caPem) return;
+    if (present !== undefined && jsonEqual(present.data, data)) return;
     if (present === undefined) {
       const object = { metadata: { name: ROOT_CA, namespace }, data };
       return this.#ignoring('AlreadyExists', client.create('ConfigMap', object));

@@ -14,6 +14,8 @@ export interface AdmitDefaults {
 /** What the hub uses when its configuration says nothing. */
 export const ADMIT_DEFAULTS: AdmitDefaults = { unreachableSeconds: 0, notReadySeconds: 30 };
 
+const DEFAULT_ACCOUNT = 'default';
+
 /** Annotation of a namespace that replaces both defaults for its pods: seconds, or `forever`. */
 export const TOLERATION_SECONDS = 'coxswain.dev/toleration-seconds';
 
@@ -47,16 +49,28 @@ export function admitPod(
 
 /**
  * Gives a pod the service account it runs as, `default` where it names none, and the image pull secrets of that account where it has
- * none of its own. An account that is not there yet gives nothing. Changes `pod`, the mutable draft; never throws.
+ * none of its own. Returns why the pod is refused: its account is not there. `default` counts as there in any case, because every
+ * namespace is given one, if need be anew. Changes `pod`, the mutable draft; never throws.
  */
 export function admitAccount(
-  { spec }: Pick<Pod, 'spec'>,
+  { spec, metadata }: Pick<Pod, 'spec' | 'metadata'>,
   find: (name: string) => ServiceAccount | undefined,
-): void {
-  spec.serviceAccountName = spec.serviceAccountName || spec.serviceAccount || 'default';
-  if ((spec.imagePullSecrets ?? []).length > 0) return;
-  const secrets = find(spec.serviceAccountName)?.imagePullSecrets ?? [];
+): string | undefined {
+  const name = spec.serviceAccountName || spec.serviceAccount || DEFAULT_ACCOUNT;
+  spec.serviceAccountName = name;
+  const account = find(name);
+  if (account === undefined && name !== DEFAULT_ACCOUNT)
+    return `error looking up service account ${metadata.namespace}/${name}: serviceaccount "${name}" not found`;
+  if ((spec.imagePullSecrets ?? []).length > 0) return undefined;
+  const secrets = account?.imagePullSecrets ?? [];
   if (secrets.length > 0) spec.imagePullSecrets = secrets.map(({ name }) => ({ name }));
+  return undefined;
+}
+
+/** Why a pod is refused that wants another runtime than the engine's own: there are no RuntimeClasses. Never throws. */
+export function refuseRuntimeClass({ spec }: Pick<Pod, 'spec'>): string | undefined {
+  const { runtimeClassName: name } = spec;
+  return name === undefined ? undefined : `pod rejected: RuntimeClass ${JSON.stringify(name)} not found`;
 }
 
 function readSeconds(text: string | undefined): number | 'forever' | undefined {

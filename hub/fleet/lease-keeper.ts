@@ -5,7 +5,7 @@ const NAMESPACE = 'kube-node-lease';
 /** People look at leases, the hub does not: a coarse renewal spares the process. */
 const RENEW_MS = 10_000;
 
-/** Shows in kube-node-lease when devices were last heard. Leases are memory only; losing one write means nothing. */
+/** Shows in kube-node-lease when devices were last heard. These Leases are memory only; losing one write means nothing. */
 export class LeaseKeeper {
   readonly #deps: LoopDeps;
   readonly #renewedAtMs = new Map<string, number>();

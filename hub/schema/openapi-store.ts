@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { apiVersionOf } from '../../protocol/kinds/kind.ts';
 import { builtinTypes } from '../../protocol/schema/builtin.ts';
+import { COMPUTED_KINDS } from '../../protocol/schema/computed-kinds.ts';
 import { openApiDocument } from '../../protocol/schema/openapi.ts';
 import type { OpenApiKind } from '../../protocol/schema/openapi-operations.ts';
 import { type OpenApiV2, openApiV2 } from '../../protocol/schema/openapi-v2.ts';
@@ -36,7 +37,15 @@ export class OpenApiStore {
    * the same array as long as nothing changes.
    */
   constructor(kinds: readonly OpenApiKind[] | (() => readonly OpenApiKind[]), directory: string) {
-    this.#source = typeof kinds === 'function' ? kinds : () => kinds;
+    const source = typeof kinds === 'function' ? kinds : () => kinds;
+    let of: readonly OpenApiKind[] = [];
+    let all: readonly OpenApiKind[] = COMPUTED_KINDS;
+    this.#source = () => {
+      const now = source();
+      if (now !== of) all = [...now, ...COMPUTED_KINDS];
+      of = now;
+      return all;
+    };
     this.#docs = new DocsLoader(directory);
   }
 

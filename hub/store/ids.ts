@@ -18,9 +18,14 @@ const LONGEST_BASE = 58;
 
 /** `generateName` cut to 58 characters and 5 random ones. */
 export function generatedName(base: string, ids: IdSource): string {
+  return base.slice(0, LONGEST_BASE) + randomSuffix(ids);
+}
+
+/** The five random characters at the end of generated names. */
+export function randomSuffix(ids: IdSource): string {
   const letters = Array.from(
     { length: SUFFIX_LENGTH },
     () => SUFFIX_LETTERS[ids.below(SUFFIX_LETTERS.length)] ?? '',
   );
-  return base.slice(0, LONGEST_BASE) + letters.join('');
+  return letters.join('');
 }

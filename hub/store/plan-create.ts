@@ -38,7 +38,9 @@ export function planCreate(context: PlanContext, spec: KindSpec, input: ObjectIn
   spec.setDefaults(object);
   // Before admission, as in Kubernetes: what the hub adds is nobody's, or an apply by the same manager would take it away again.
   trackFields(context, spec, undefined, object, writer);
-  refuseFor(spec, name, context.admit(spec, object));
+  spec.completeCreate?.(object);
+  // As in Kubernetes, where names are made after this step. Those who try again and again say the same each time.
+  refuseFor(spec, input.metadata.name || input.metadata.generateName || name, context.admit(spec, object));
   const errors = [
     ...spec.validate(object),
     ...(spec.validateCreate?.(object) ?? []),

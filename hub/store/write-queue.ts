@@ -68,7 +68,7 @@ const keyOf = (kind: string, object: KubeObject): string =>
  * Orders all writes. A write is planned at once against the newest state, writes still on their way included; gets its revision;
  * is committed together with those waiting; and is then published and resolved, in order. One that can wait is planned in its turn
  * when not too many are on their way. Publishing much lets the event loop go on in between. A refused commit takes with it every
- * write planned so far, because they may build on one another; those of kinds kept in memory only are planned anew.
+ * write planned so far, because they may build on one another; those kept in memory only are planned anew.
  */
 export class WriteQueue {
   readonly #sink: WriteSink;
@@ -213,7 +213,7 @@ export class WriteQueue {
     for (const { step, change } of batch) {
       if (change === undefined) continue;
       newest = change.revision;
-      if (!step.spec.durable) continue;
+      if (!mustLast(step)) continue;
       changes.set(keyOf(change.kind, change.object), change.type === 'deleted' ? undefined : change.object);
     }
     // With a durable write in good time, so that memory-only kinds go on for long while the disk is full.
@@ -246,7 +246,7 @@ export class WriteQueue {
       writes: refused.length,
     });
     for (const { plan, again, step, resolve, reject } of refused) {
-      if (step.spec.durable || again) {
+      if (mustLast(step) || again) {
         reject(error);
         continue;
       }
@@ -257,6 +257,11 @@ export class WriteQueue {
       }
     }
   }
+}
+
+/** True for what must be on the disk before anybody sees it. */
+function mustLast({ type, spec, object, previous }: Step): boolean {
+  return spec.durable && spec.isFleeting?.(object, type === 'modified' ? previous : undefined) !== true;
 }
 
 function refusal(cause: unknown): ApiError {

@@ -1,3 +1,4 @@
+import { jsonEqual } from '../json.ts';
 import { ageColumn, integer, nameColumn, text } from '../print/cells.ts';
 import {
   validateConfigMap,
@@ -6,6 +7,7 @@ import {
   validateSecretUpdate,
 } from '../validate/config.ts';
 import { labelNameErrors } from '../validate/names.ts';
+import { validateSecurityLabels } from '../validate/pod-security.ts';
 import type { ConfigMap, Namespace, Secret, ServiceAccount } from './core.ts';
 import { defineKind } from './define-kind.ts';
 import type { Loose } from './loose.ts';
@@ -33,6 +35,10 @@ export const namespaceKind = defineKind<Namespace>(
   },
   {
     nameRule: labelNameErrors,
+    validateCreate: ({ metadata = {} }) => validateSecurityLabels(metadata.labels),
+    // A namespace that an older hub let in must still be able to go.
+    validateUpdate: ({ metadata = {} }, previous) =>
+      jsonEqual(metadata.labels, previous.metadata?.labels) ? [] : validateSecurityLabels(metadata.labels),
     setDefaults: (ns) => {
       ns.status ??= {};
       ns.status.phase ??= 'Active';

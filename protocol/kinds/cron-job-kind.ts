@@ -6,6 +6,7 @@ import { cronError, isTimeZone } from '../validate/cron.ts';
 import { invalidValue, notSupported, required, unless } from '../validate/field-errors.ts';
 import { validateJobSpec } from '../validate/job.ts';
 import { nonNegative } from '../validate/numbers.ts';
+import { templateWarnings } from '../validate/pod-warnings.ts';
 import type { CronJob } from './batch.ts';
 import { defineKind } from './define-kind.ts';
 import type { FieldError } from './kind.ts';
@@ -78,6 +79,11 @@ export const cronJobKind = defineKind<CronJob>(
     categories: ['all'],
     hasStatus: true,
     hasGeneration: true,
+    warnings: (object, isNew) => {
+      const { metadata = {}, spec = {} } = object as Loose<CronJob>;
+      const { template } = spec.jobTemplate?.spec ?? {};
+      return templateWarnings(isNew ? metadata.name : undefined, template, 'spec.jobTemplate.spec.template');
+    },
     columns: [
       nameColumn(),
       text('Schedule', 'When jobs are made.', (cron) => cron.spec?.schedule ?? ''),

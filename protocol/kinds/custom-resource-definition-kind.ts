@@ -182,6 +182,13 @@ function warnings(definition: CustomResourceDefinition): string[] {
   ];
 }
 
+/** A definition does not go before its objects, whoever writes it without knowing of that. */
+function keepCleanup(definition: Loose<CustomResourceDefinition>): void {
+  const { finalizers = [] } = definition.metadata ?? {};
+  if (finalizers.includes(CLEANUP_FINALIZER)) return;
+  definition.metadata = { ...definition.metadata, finalizers: [...finalizers, CLEANUP_FINALIZER] };
+}
+
 /** apiextensions.k8s.io/v1 CustomResourceDefinition. */
 export const customResourceDefinitionKind = defineKind<CustomResourceDefinition>(
   {
@@ -212,10 +219,17 @@ export const customResourceDefinitionKind = defineKind<CustomResourceDefinition>
         acceptedNames: { plural: '', kind: '' },
         storedVersions: storage?.name === undefined ? [] : [storage.name],
       };
-      const finalizers = definition.metadata.finalizers ?? [];
-      definition.metadata.finalizers = [...new Set([...finalizers, CLEANUP_FINALIZER])];
     },
+    completeCreate: keepCleanup,
     warnings,
   },
-  { plainFinalizers: true, setDefaults, validate, validateUpdate },
+  {
+    plainFinalizers: true,
+    setDefaults,
+    validate,
+    validateUpdate,
+    prepareUpdate: (next, { metadata }) => {
+      if (metadata?.deletionTimestamp === undefined) keepCleanup(next);
+    },
+  },
 );

@@ -3,6 +3,7 @@ import { ageColumn, integer, nameColumn, text } from '../print/cells.ts';
 import { templateColumns } from '../print/workload-columns.ts';
 import { invalidShown, notSupported, required, shownStringMap } from '../validate/field-errors.ts';
 import { atMost100Percent, countOrPercent, nonNegative, shownIntOrString } from '../validate/numbers.ts';
+import { templateWarnings } from '../validate/pod-warnings.ts';
 import { selectorErrors, validateOwnedTemplate, validateSelectorUpdate } from '../validate/workloads.ts';
 import { defineKind } from './define-kind.ts';
 import type { FieldError } from './kind.ts';
@@ -89,6 +90,7 @@ export const daemonSetKind = defineKind<DaemonSet>(
     categories: ['all'],
     hasStatus: true,
     hasGeneration: true,
+    warnings: (object) => templateWarnings(undefined, (object as Loose<DaemonSet>).spec?.template),
     columns: [
       nameColumn(),
       integer('Desired', 'Nodes that should run the pod.', (set) => set.status?.desiredNumberScheduled ?? 0),

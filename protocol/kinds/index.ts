@@ -30,6 +30,7 @@ import { resourceQuotaKind } from './resource-quota-kind.ts';
 import { serviceKind } from './service-kind.ts';
 import { statefulSetKind } from './stateful-set-kind.ts';
 import { storageClassKind } from './storage-class-kind.ts';
+import { mutatingWebhookConfigurationKind, validatingWebhookConfigurationKind } from './webhook-kinds.ts';
 import { deploymentKind, replicaSetKind } from './workload-kinds.ts';
 
 /**
@@ -67,6 +68,8 @@ export const kinds: readonly KindSpec[] = [
   ingressClassKind,
   podDisruptionBudgetKind,
   storageClassKind,
+  validatingWebhookConfigurationKind,
+  mutatingWebhookConfigurationKind,
   customResourceDefinitionKind,
   priorityClassKind,
   leaseKind,

@@ -94,6 +94,8 @@ function hostsText({ spec = {} }: Loose<Ingress>): string {
   return hosts.slice(0, 3).join(',') + (more > 0 ? ` + ${more} more...` : '');
 }
 
+const OLD_CLASS = 'kubernetes.io/ingress.class';
+
 /** networking.k8s.io/v1 Ingress. */
 export const ingressKind = defineKind<Ingress>(
   {
@@ -103,6 +105,13 @@ export const ingressKind = defineKind<Ingress>(
     shortNames: ['ing'],
     hasStatus: true,
     hasGeneration: true,
+    warnings: (object, isNew) => {
+      const { metadata = {}, spec = {} } = object as Loose<Ingress>;
+      const isOld = metadata.annotations?.[OLD_CLASS] !== undefined && spec.ingressClassName === undefined;
+      return isNew && isOld
+        ? [`annotation "${OLD_CLASS}" is deprecated, please use 'spec.ingressClassName' instead`]
+        : [];
+    },
     columns: [
       nameColumn(),
       text('Class', 'Which controller serves it.', ({ spec }) => orNone(spec?.ingressClassName)),

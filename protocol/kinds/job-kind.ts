@@ -9,6 +9,7 @@ import { validateJobSpec } from '../validate/job.ts';
 import { validateLabelSelector } from '../validate/label-selector.ts';
 import { labelNameErrors } from '../validate/names.ts';
 import { nonNegative } from '../validate/numbers.ts';
+import { templateWarnings } from '../validate/pod-warnings.ts';
 import type { Job, JobSpec } from './batch.ts';
 import { defineKind } from './define-kind.ts';
 import type { FieldError } from './kind.ts';
@@ -177,6 +178,10 @@ export const jobKind = defineKind<Job>(
     categories: ['all'],
     hasStatus: true,
     hasGeneration: true,
+    warnings: (object, isNew) => {
+      const { metadata = {}, spec = {} } = object as Loose<Job>;
+      return templateWarnings(isNew ? metadata.name : undefined, spec.template);
+    },
     columns: [
       nameColumn(),
       text('Status', 'Whether it runs, has ended, or waits.', statusText),
@@ -188,7 +193,11 @@ export const jobKind = defineKind<Job>(
     fieldSelectors: { 'status.successful': (job) => String(job.status?.succeeded ?? 0) },
     prepareCreate: (job) => {
       job.status = {};
+    },
+    completeCreate: (job) => {
       generateSelector(job as Loose<Job>);
+      // A job without labels of its own has those of its pods.
+      setDefaults(job as Loose<Job>);
     },
   },
   { setDefaults, validate, validateUpdate, validateStatusUpdate, prepareUpdate },

@@ -9,6 +9,7 @@ import type { Pod } from './pod.ts';
 import type { LimitRange, PodDisruptionBudget, PriorityClass, ResourceQuota } from './policy.ts';
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding } from './rbac.ts';
 import type { PersistentVolume, PersistentVolumeClaim, StorageClass } from './storage.ts';
+import type { MutatingWebhookConfiguration, ValidatingWebhookConfiguration } from './webhooks.ts';
 import type {
   ControllerRevision,
   DaemonSet,
@@ -53,6 +54,8 @@ export interface KindMap {
   PersistentVolumeClaim: PersistentVolumeClaim;
   StorageClass: StorageClass;
   CustomResourceDefinition: CustomResourceDefinition;
+  ValidatingWebhookConfiguration: ValidatingWebhookConfiguration;
+  MutatingWebhookConfiguration: MutatingWebhookConfiguration;
   Role: Role;
   RoleBinding: RoleBinding;
   ClusterRole: ClusterRole;

@@ -50,8 +50,13 @@ export interface KindSpec<T extends KubeObject = KubeObject> {
   readonly shortNames: readonly string[];
   readonly categories: readonly string[];
   readonly namespaced: boolean;
-  /** False for kinds that live in memory only (events, leases): the card is spared, a hub restart forgets them. */
+  /** False for kinds that live in memory only (events): the card is spared, a hub restart forgets them. */
   readonly durable: boolean;
+  /**
+   * Of a durable kind, tells the changes that live in memory only: after a hub restart the object is as it was before them.
+   * `previous` is undefined for an object that comes or goes.
+   */
+  readonly isFleeting?: (object: T, previous: T | undefined) => boolean;
   /** True when `/status` exists and the main resource ignores `status`. */
   readonly hasStatus: boolean;
   /** True when `metadata.generation` counts changes of everything outside metadata and status. */
@@ -67,12 +72,14 @@ export interface KindSpec<T extends KubeObject = KubeObject> {
   readonly validateStatusUpdate?: (next: T, previous: T) => FieldError[];
   /** Called on create before validation: clears what a client may not set (status, for most kinds). */
   readonly prepareCreate?: (object: T) => void;
+  /** Called on create once it is noted whose fields are whose: adds what the hub alone gives, which is nobody's. */
+  readonly completeCreate?: (object: T) => void;
   /** Called on update before defaulting: brings back what a client may leave out (addresses given once). */
   readonly prepareUpdate?: (next: T, previous: T) => void;
   /** What is refused only of new objects, beside `validate`. */
   readonly validateCreate?: (object: T) => FieldError[];
-  /** What clients are told beside the answer when they write the object: fields that are kept but not acted on. */
-  readonly warnings?: (object: T) => readonly string[];
+  /** What clients are told beside the answer when they create the object, or change what it asks for: what hardly is what they mean. */
+  readonly warnings?: (object: T, isNew: boolean) => readonly string[];
   /** Set for a kind that is only another view of objects stored as a different kind or version. */
   readonly view?: KindView;
   /** Set where `/scale` is not `spec.replicas`, `status.replicas` and `spec.selector`. */

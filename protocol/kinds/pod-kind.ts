@@ -4,6 +4,7 @@ import { podCells } from '../print/pod-cells.ts';
 import { qosClass } from '../qos.ts';
 import { validatePodSpec } from '../validate/pod-spec.ts';
 import { validatePodUpdate } from '../validate/pod-update.ts';
+import { nameWarnings, podSpecWarnings } from '../validate/pod-warnings.ts';
 import { defineKind } from './define-kind.ts';
 import type { Loose } from './loose.ts';
 import type { Pod } from './pod.ts';
@@ -24,6 +25,12 @@ export const podKind = defineKind<Pod>(
     shortNames: ['po'],
     categories: ['all'],
     hasStatus: true,
+    warnings: (object, isNew) => {
+      const { metadata = {}, spec } = object as Loose<Pod>;
+      const about =
+        "metadata.name: this is used in the Pod's hostname, which can result in surprising behavior";
+      return [...(isNew ? nameWarnings(metadata.name, about) : []), ...podSpecWarnings(spec)];
+    },
     columns: [
       nameColumn(),
       text(

@@ -37,6 +37,8 @@ export interface PodSpec {
   /** The name of before, which older manifests still use. */
   serviceAccount?: string;
   automountServiceAccountToken?: boolean;
+  /** Of a RuntimeClass, of which this hub has none. */
+  runtimeClassName?: string;
   imagePullSecrets?: { name: string }[];
   shareProcessNamespace?: boolean;
   enableServiceLinks?: boolean;

@@ -3,6 +3,7 @@ import { ageColumn, integer, nameColumn } from '../print/cells.ts';
 import { templateColumns } from '../print/workload-columns.ts';
 import { required, unless } from '../validate/field-errors.ts';
 import { nonNegative } from '../validate/numbers.ts';
+import { templateWarnings } from '../validate/pod-warnings.ts';
 import { validateOwnedTemplate, validateReplicaCounts } from '../validate/workloads.ts';
 import { defineKind } from './define-kind.ts';
 import type { Loose } from './loose.ts';
@@ -31,6 +32,10 @@ export const replicationControllerKind = defineKind<ReplicationController>(
     categories: ['all'],
     hasStatus: true,
     hasGeneration: true,
+    warnings: (object, isNew) => {
+      const { metadata = {}, spec = {} } = object as Loose<ReplicationController>;
+      return templateWarnings(isNew ? metadata.name : undefined, spec.template);
+    },
     columns: [
       nameColumn(),
       integer('Desired', 'Pods asked for.', (rc) => rc.spec?.replicas ?? 0),

@@ -11,11 +11,13 @@ import {
   unless,
 } from '../validate/field-errors.ts';
 import { countOrPercent, nonNegative, shownIntOrString } from '../validate/numbers.ts';
+import { templateWarnings } from '../validate/pod-warnings.ts';
 import { selectorErrors, validateOwnedTemplate, validateReplicaCounts } from '../validate/workloads.ts';
 import { defineKind } from './define-kind.ts';
 import type { FieldError } from './kind.ts';
 import type { Loose } from './loose.ts';
 import { defaultClaim } from './persistent-volume-claim-kind.ts';
+import type { PersistentVolumeClaim } from './storage.ts';
 import type { StatefulSet, StatefulSetSpec } from './workloads.ts';
 
 function setDefaults(set: Loose<StatefulSet>): void {
@@ -35,7 +37,14 @@ function setDefaults(set: Loose<StatefulSet>): void {
   spec.revisionHistoryLimit ??= 10;
   spec.template ??= {};
   defaultTemplate(spec.template);
-  for (const claim of spec.volumeClaimTemplates ?? []) defaultClaim(claim);
+  for (const claim of spec.volumeClaimTemplates ?? []) defaultClaimTemplate(claim);
+}
+
+/** Whether people write its kind or not, it is the same template. */
+function defaultClaimTemplate(claim: Loose<PersistentVolumeClaim>): void {
+  claim.apiVersion = 'v1';
+  claim.kind = 'PersistentVolumeClaim';
+  defaultClaim(claim);
 }
 
 function strategyErrors(strategy: Loose<StatefulSetSpec['updateStrategy']>): FieldError[] {
@@ -129,8 +138,14 @@ const CHANGEABLE = [
 
 /** Only some fields may change: the pods' names, volumes and identity hang on the rest. */
 function validateUpdate(next: Loose<StatefulSet>, previous: Loose<StatefulSet>): FieldError[] {
-  const fixed = (set: Loose<StatefulSet>): object =>
-    Object.fromEntries(Object.entries(set.spec ?? {}).filter(([name]) => !CHANGEABLE.includes(name)));
+  const fixed = ({ spec = {} }: Loose<StatefulSet>): object => {
+    const kept = Object.entries(spec).filter(([name]) => !CHANGEABLE.includes(name));
+    // Sets that an older hub stored lack the kind of their templates.
+    const volumeClaimTemplates = (spec.volumeClaimTemplates ?? []).map(
+      ({ apiVersion: _version, kind: _kind, ...claim }) => claim,
+    );
+    return { ...Object.fromEntries(kept), volumeClaimTemplates };
+  };
   return unless(jsonEqual(fixed(next), fixed(previous)), () =>
     forbidden(
       'spec',
@@ -154,6 +169,7 @@ export const statefulSetKind = defineKind<StatefulSet>(
     categories: ['all'],
     hasStatus: true,
     hasGeneration: true,
+    warnings: (object) => templateWarnings(undefined, (object as Loose<StatefulSet>).spec?.template),
     columns: [
       nameColumn(),
       text(

@@ -1,6 +1,7 @@
 import { defaultDeployment, defaultReplicaSet } from '../defaults/workloads.ts';
 import { ageColumn, integer, nameColumn, text } from '../print/cells.ts';
 import { templateColumns } from '../print/workload-columns.ts';
+import { templateWarnings } from '../validate/pod-warnings.ts';
 import {
   validateDeployment,
   validateReplicaCounts,
@@ -8,6 +9,7 @@ import {
   validateSelectorUpdate,
 } from '../validate/workloads.ts';
 import { defineKind } from './define-kind.ts';
+import type { Loose } from './loose.ts';
 import type { Deployment, ReplicaSet } from './workloads.ts';
 
 /** apps/v1 Deployment. */
@@ -20,6 +22,10 @@ export const deploymentKind = defineKind<Deployment>(
     categories: ['all'],
     hasStatus: true,
     hasGeneration: true,
+    warnings: (object, isNew) => {
+      const { metadata = {}, spec = {} } = object as Loose<Deployment>;
+      return templateWarnings(isNew ? metadata.name : undefined, spec.template);
+    },
     columns: [
       nameColumn(),
       text(
@@ -64,6 +70,10 @@ export const replicaSetKind = defineKind<ReplicaSet>(
     categories: ['all'],
     hasStatus: true,
     hasGeneration: true,
+    warnings: (object, isNew) => {
+      const { metadata = {}, spec = {} } = object as Loose<ReplicaSet>;
+      return templateWarnings(isNew ? metadata.name : undefined, spec.template);
+    },
     columns: [
       nameColumn(),
       integer('Desired', 'Pods asked for.', (rs) => rs.spec?.replicas ?? 0),

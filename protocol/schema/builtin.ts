@@ -7,6 +7,7 @@ export const builtinTypes: TypeSource = typeSource(table);
 /** API group of a Go package, where the two differ. */
 const GROUPS: Readonly<Record<string, string>> = {
   core: '',
+  admissionregistration: 'admissionregistration.k8s.io',
   apiextensions: 'apiextensions.k8s.io',
   authentication: 'authentication.k8s.io',
   authorization: 'authorization.k8s.io',

@@ -7,7 +7,13 @@ import { type OpenApi, openApiName, schemaRef } from './openapi-types.ts';
 export type OpenApiKind = Pick<
   KindSpec,
   'kind' | 'group' | 'version' | 'plural' | 'namespaced' | 'hasStatus' | 'openApi'
->;
+> & {
+  /** All that may be done with it; absent for kinds that are stored: everything. */
+  readonly verbs?: readonly Verb[];
+};
+
+/** What may be done with kinds that are not stored. */
+type Verb = 'create' | 'get' | 'list';
 
 /** Structs that documents refer to whatever the kinds. */
 export const STATUS = 'meta/v1.Status';
@@ -70,8 +76,26 @@ export const gvk = ({ group, version, kind }: Pick<OpenApiKind, 'group' | 'versi
   kind,
 });
 
+/** True for a kind that can be listed. */
+export const isListed = ({ verbs }: OpenApiKind): boolean => verbs === undefined || verbs.includes('list');
+
 /** The operations of a kind, path by path. */
 export function kindPaths(kind: OpenApiKind): [string, OpenApi][] {
+  const all = allPaths(kind);
+  const { verbs } = kind;
+  if (verbs === undefined) return all;
+  const actions = new Set(verbs.map((verb) => (verb === 'create' ? 'post' : verb)));
+  const isAllowed = (operation: unknown): boolean =>
+    actions.has((operation as OpenApi)['x-kubernetes-action'] as 'post' | 'get' | 'list');
+  return all.flatMap(([where, { parameters, ...operations }]) => {
+    const kept = Object.entries(operations).filter(([, operation]) => isAllowed(operation));
+    return kept.length === 0
+      ? []
+      : [[where, { ...Object.fromEntries(kept), parameters }] as [string, OpenApi]];
+  });
+}
+
+function allPaths(kind: OpenApiKind): [string, OpenApi][] {
   const base = kind.group === '' ? `/api/${kind.version}` : `/apis/${kind.group}/${kind.version}`;
   const scope = kind.namespaced ? '/namespaces/{namespace}' : '';
   const struct = structOf(kind);

@@ -1,5 +1,13 @@
 import type { DocSource } from './docs.ts';
-import { DELETE_OPTIONS, gvk, kindPaths, type OpenApiKind, STATUS, structOf } from './openapi-operations.ts';
+import {
+  DELETE_OPTIONS,
+  gvk,
+  isListed,
+  kindPaths,
+  type OpenApiKind,
+  STATUS,
+  structOf,
+} from './openapi-operations.ts';
 import { type OpenApi, openApiName, openApiSchemas, schemaRef } from './openapi-types.ts';
 import type { TypeSource } from './types.ts';
 
@@ -38,7 +46,9 @@ export function openApiParts(
   const structs = new Map<string, OpenApi>(
     kinds.flatMap((kind) => [
       [structOf(kind), gvk(kind)] as const,
-      [`${structOf(kind)}List`, gvk({ ...kind, kind: `${kind.kind}List` })] as const,
+      ...(isListed(kind)
+        ? [[`${structOf(kind)}List`, gvk({ ...kind, kind: `${kind.kind}List` })] as const]
+        : []),
     ]),
   );
   const roots = [...structs.keys(), STATUS, DELETE_OPTIONS, OBJECT_META, LIST_META];

@@ -1,6 +1,6 @@
 /**
  * npm run bench [-- [--quick] [--only NAME,...]]: measures on real parts and prints one JSON line a figure and a table at the end.
- * `idle` and `fleet` need root and bring up a lab of their own. Nothing here is a test: a missed target is shown, not failed.
+ * `idle`, `fleet` and `streams` need root and bring up a lab of their own. Nothing here is a test: a missed target is shown, not failed.
  */
 import { parseArgs } from 'node:util';
 import { type Bench, type Figure, shown } from './figure.ts';
@@ -11,6 +11,7 @@ const BENCHES: Readonly<Record<string, () => Promise<Bench>>> = {
   rights: async () => (await import('./rights.ts')).benchRights,
   api: async () => (await import('./api-load.ts')).benchApiLoad,
   pods: async () => (await import('./pods.ts')).benchPods,
+  streams: async () => (await import('./streams.ts')).benchStreams,
   fleet: async () => (await import('./fleet.ts')).benchFleet,
   simulation: async () => (await import('./simulation.ts')).benchSimulation,
   idle: async () => (await import('./idle.ts')).benchIdle,

@@ -47,6 +47,46 @@ spec(
       assert.equal(object.data, { a: 'new' });
     });
 
+    it('prints what Kubernetes warns of, when it is new and not again', async () => {
+      const text = (value: string): string =>
+        JSON.stringify({
+          apiVersion: 'apps/v1',
+          kind: 'Deployment',
+          metadata: { name: 'warned', annotations: { value } },
+          spec: {
+            selector: { matchLabels: { app: 'w' } },
+            template: {
+              metadata: { labels: { app: 'w' } },
+              spec: {
+                containers: [
+                  {
+                    name: 'c',
+                    image: 'busybox',
+                    env: [
+                      { name: 'A', value: '1' },
+                      { name: 'A', value },
+                    ],
+                  },
+                ],
+              },
+            },
+          },
+        });
+      const warned = async (input: string, ...args: string[]): Promise<string> => {
+        const { code, err } = await hub.kubectlWith({ input }, ...args, '-f', '-');
+        assert.is(code, 0, err);
+        return err;
+      };
+      const expected =
+        'Warning: spec.template.spec.containers[0].env[1]: hides previous definition of "A", which may be dropped when using apply\n';
+      assert.is(await warned(text('2'), 'create'), expected);
+      assert.is(await warned(text('3'), 'replace'), expected);
+      const other = await hub.kubectl('set', 'image', 'deployment/warned', 'c=busybox:2');
+      assert.is(other.err, expected);
+      const same = await hub.kubectl('annotate', 'deployment', 'warned', 'more=x');
+      assert.is(same.err, '');
+    });
+
     it('prints warnings', async () => {
       const manifest = program(
         'warn.yaml',

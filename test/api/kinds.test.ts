@@ -4,6 +4,14 @@ import { startHub, type TestHub } from './hub.ts';
 
 let hub: TestHub;
 
+const WEBHOOK = {
+  name: 'check.example.com',
+  admissionReviewVersions: ['v1'],
+  sideEffects: 'None',
+  clientConfig: { service: { namespace: 'default', name: 'checker' } },
+  rules: [{ operations: ['CREATE'], apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'] }],
+};
+
 /** What is made by a command of kubectl, which sends protobuf: the arguments, and the row of `get -o wide`. */
 const MADE: readonly (readonly [string, string, RegExp])[] = [
   [
@@ -91,6 +99,18 @@ const APPLIED: readonly (readonly [string, string, object, RegExp])[] = [
     'networking.k8s.io/v1 IngressClass ic',
     { spec: { controller: 'example.com/ingress' } },
     /^ic +example.com\/ingress +<none>/,
+  ],
+  [
+    'validatingwebhookconfiguration',
+    'admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration vwc',
+    { webhooks: [WEBHOOK] },
+    /^vwc +1 /,
+  ],
+  [
+    'mutatingwebhookconfiguration',
+    'admissionregistration.k8s.io/v1 MutatingWebhookConfiguration mwc',
+    { webhooks: [WEBHOOK] },
+    /^mwc +1 /,
   ],
   [
     'networkpolicy',
@@ -194,6 +214,10 @@ spec(
     it('scales what has replicas', async () => {
       await ok('scale', 'statefulset', 'ss', '--replicas=5');
       assert.match(await row('statefulset', 'ss'), /^ss +0\/5/);
+      assert.match(
+        await ok('get', 'statefulset', 'ss', '--subresource=scale'),
+        /^NAME +DESIRED +AVAILABLE +AGE\nss +5 +0 +\S+\n$/,
+      );
       await ok('scale', 'rc', 'rc', '--replicas=2');
       assert.match(await row('rc', 'rc'), /^rc +2 /);
     });
@@ -269,8 +293,58 @@ spec(
       );
     });
 
-    it('lists the API services', async () => {
+    it('lists the API services, and the components with the warning that they are of old', async () => {
       assert.match(await ok('get', 'apiservices'), /v1.apps +Local +True/);
+      assert.match(await ok('explain', 'apiservice.spec'), /groupPriorityMinimum/);
+      const { out, err } = await hub.kubectl('get', 'cs');
+      assert.is(err, 'Warning: v1 ComponentStatus is deprecated in v1.19+\n');
+      assert.match(out, /^NAME +STATUS +MESSAGE +ERROR *\nscheduler +Healthy +ok +\n/);
+      assert.match(
+        await ok('get', 'cs', 'etcd-0', '-o', 'yaml'),
+        /conditions:\n- message: ok\n {2}status: "True"/,
+      );
+      const missing = await hub.kubectl('get', 'cs', 'nope');
+      assert.match(missing.err, 'Error from server (NotFound): componentstatuses "nope" not found');
+      assert.is((await hub.ask('DELETE', '/api/v1/componentstatuses/etcd-0')).status, 405);
+      assert.is((await hub.ask('GET', '/api/v1/componentstatuses?watch=true')).status, 405);
+    });
+
+    it('binds a pod by the list of bindings, too', async () => {
+      await ok('run', 'unbound', '--image=busybox');
+      const bindings = '/api/v1/namespaces/default/bindings';
+      const binding = (name: string): object => ({
+        body: { apiVersion: 'v1', kind: 'Binding', metadata: { name }, target: { kind: 'Node', name: 'n' } },
+      });
+      assert.is((await hub.ask('POST', bindings, binding('unbound'))).status, 201);
+      assert.is(await ok('get', 'pod', 'unbound', '-o', 'jsonpath={.spec.nodeName}'), 'n');
+      assert.is((await hub.ask('POST', bindings, binding('unbound'))).status, 409);
+      const missing = await hub.ask('POST', bindings, binding('nope'));
+      assert.match((missing.json as { message: string }).message, 'pods "nope" not found');
+      assert.is((await hub.ask('POST', bindings, { body: {} })).status, 400);
+      assert.is((await hub.ask('GET', bindings)).status, 405);
+      assert.is((await hub.ask('POST', '/api/v1/bindings', binding('unbound'))).status, 405);
+      assert.match(await ok('api-resources', '--namespaced', '-o', 'name'), /^bindings\n/);
+    });
+
+    it('keeps webhooks, merges them by name, and says that it does not call them', async () => {
+      const other = { ...WEBHOOK, name: 'other.example.com' };
+      const text = manifest('admissionregistration.k8s.io/v1 ValidatingWebhookConfiguration vwc', {
+        webhooks: [WEBHOOK, other],
+      });
+      const { code, err } = await hub.kubectlWith({ input: text }, 'apply', '-f', '-');
+      assert.is(code, 0, err);
+      assert.match(err, /^Warning: admission webhooks are kept but not called by this hub/);
+      // As operators put their authority in.
+      const bundle = { webhooks: [{ name: 'other.example.com', clientConfig: { caBundle: 'Q0E=' } }] };
+      await ok('patch', 'validatingwebhookconfiguration', 'vwc', '-p', JSON.stringify(bundle));
+      const of = (field: string): Promise<string> =>
+        ok('get', 'validatingwebhookconfiguration', 'vwc', '-o', `jsonpath={.webhooks[*]${field}}`);
+      assert.is(await of('.name'), 'check.example.com other.example.com');
+      assert.is(await of('.clientConfig.caBundle'), 'Q0E=');
+      assert.is(await of('.failurePolicy'), 'Fail Fail');
+      assert.is(await of('.rules[0].scope'), '* *');
+      assert.is(await of('.clientConfig.service.port'), '443 443');
+      assert.match(await ok('explain', 'validatingwebhookconfiguration.webhooks.rules'), /apiGroups/);
     });
 
     it('leaves nothing to complain about', () => assert.equal(hub.complaints, []));

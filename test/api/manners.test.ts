@@ -46,6 +46,7 @@ spec(
       assert.match(await made(), '"imagePullSecrets":[{"name":"registry"}]');
       const own = '{"spec":{"imagePullSecrets":[{"name":"mine"}]}}';
       assert.match(await made(`--overrides=${own}`), '"imagePullSecrets":[{"name":"mine"}]');
+      await ok('create', 'serviceaccount', 'robot');
       const other = '{"spec":{"serviceAccount":"robot"}}';
       assert.match(await made(`--overrides=${other}`), '"serviceAccountName":"robot"');
     });
@@ -132,6 +133,22 @@ spec(
     it('the root tells what there is', async () => {
       const { paths } = JSON.parse(await ok('get', '--raw', '/')) as { paths: string[] };
       for (const path of ['/api/v1', '/apis/apps/v1', '/metrics']) assert.ok(paths.includes(path), path);
+    });
+
+    it('who leads is known after the hub was away', async () => {
+      await hub.apply({
+        apiVersion: 'coordination.k8s.io/v1',
+        kind: 'Lease',
+        metadata: { name: 'leader', namespace: 'default' },
+        spec: { holderIdentity: 'first', leaseDurationSeconds: 15 },
+      });
+      await hub.restart();
+      assert.is(await ok('get', 'lease', 'leader', '-o', 'jsonpath={.spec.holderIdentity}'), 'first');
+      const thief = JSON.stringify({
+        metadata: { resourceVersion: '1' },
+        spec: { holderIdentity: 'second' },
+      });
+      assert.match(await refused('patch', 'lease', 'leader', '--type=merge', '-p', thief), 'Conflict');
     });
 
     it('health is told at length where asked', async () => {

@@ -102,7 +102,10 @@ spec(
     });
 
     it('deletes it without its pods, adopts them again, and deletes all', async () => {
-      await world.ok('delete', 'rc', 'nginx', '--cascade=orphan');
+      // Clients of old say nothing of pods, and do not mean them. kubectl always says.
+      const path = '/api/v1/namespaces/default/replicationcontrollers/nginx';
+      assert.is((await world.hub.ask('DELETE', path)).status, 200);
+      await world.ok('wait', '--for=delete', 'rc/nginx', '--timeout=10s');
       const left = await podNames();
       assert.is(left.length, 5);
       const text = MANIFEST.replace('"replicas":3', '"replicas":5');
@@ -112,6 +115,22 @@ spec(
       assert.equal(await podNames(), left);
       await world.ok('delete', 'rc/nginx', '--cascade=foreground');
       assert.equal(await podNames(), []);
+    });
+
+    it('keeps the pods of a job, too, whose deletion does not name them, and says so', async () => {
+      const path = '/apis/batch/v1/namespaces/default/jobs';
+      const warned = async (body?: object): Promise<unknown> => {
+        await world.ok('create', 'job', 'once', '--image=busybox');
+        const { headers } = await world.hub.ask('DELETE', `${path}/once`, body === undefined ? {} : { body });
+        await world.ok('wait', '--for=delete', 'job/once', '--timeout=10s');
+        return headers['warning'];
+      };
+      assert.match(
+        String(await warned()),
+        /^299 - "child pods are preserved by default when jobs are deleted; /,
+      );
+      assert.is(await warned({ propagationPolicy: 'Background' }), undefined);
+      assert.is(await warned({ orphanDependents: false }), undefined);
     });
 
     it('refuses what Kubernetes refuses', async () => {

@@ -25,6 +25,24 @@ const manifest = (name: string, spec: Record<string, unknown>): object => ({
 spec(
   'services through kubectl',
   (it) => {
+    it('are joined by one for the API itself, whose endpoints are where the hub is reached', async () => {
+      for (const what of ['service', 'endpoints', 'endpointslice'])
+        await kubectl('wait', '--for=create', '--timeout=20s', `${what}/kubernetes`);
+      assert.match(
+        await kubectl('get', 'service'),
+        /^kubernetes +ClusterIP +10\.96\.0\.1 +<none> +443\/TCP /m,
+      );
+      const place = `192.0.2.10:${hub.port}`;
+      assert.match(
+        await kubectl('get', 'endpoints', 'kubernetes'),
+        new RegExp(`^kubernetes +${place} `, 'm'),
+      );
+      assert.match(
+        await kubectl('describe', 'service', 'kubernetes'),
+        new RegExp(`Endpoints: +${place}$`, 'm'),
+      );
+    });
+
     it('have an address of their own, which stays over every change', async () => {
       await kubectl('create', 'service', 'clusterip', 'web', '--tcp=80:8080');
       const ip = await read('web', '.spec.clusterIP');
@@ -129,7 +147,7 @@ spec(
   {
     caseTimeoutMs: 60_000,
     before: async () => {
-      hub = await startRealHub();
+      hub = await startRealHub({ advertise: ['127.0.0.1', '192.0.2.10'] });
     },
     after: () => hub.stop(),
   },

@@ -107,7 +107,12 @@ export class HubWorld {
       map,
       entries,
       clock,
-      admission: createAdmission(ADMIT_DEFAULTS, SERVICE_CIDR, () => clock.nowMs()),
+      admission: createAdmission(
+        ADMIT_DEFAULTS,
+        SERVICE_CIDR,
+        () => clock.nowMs(),
+        () => 'abcde',
+      ),
     });
     const world = new HubWorld(store, clock, directory, options);
     setMaxListeners(0, world.#abort.signal);

@@ -2,6 +2,7 @@ import { randomInt } from 'node:crypto';
 import type { HistoryLimits } from '../../hub/store/history.ts';
 import { Store } from '../../hub/store/store.ts';
 import type { DurableMap, MapChange } from '../../kit/durable-map.ts';
+import type { KindSpec } from '../../protocol/kinds/kind.ts';
 import type { KubeObject } from '../../protocol/kinds/meta.ts';
 import { ApiError } from '../../protocol/status.ts';
 import { ManualClock } from '../fakes/manual-clock.ts';
@@ -34,7 +35,7 @@ export class MemoryMap implements Pick<DurableMap, 'commit' | 'close'> {
 
 /** A store over a map in memory with a manual clock and counted ids. */
 export async function memoryStore(
-  options: { map?: MemoryMap; history?: HistoryLimits } = {},
+  options: { map?: MemoryMap; history?: HistoryLimits; kinds?: readonly KindSpec[] } = {},
 ): Promise<{ store: Store; map: MemoryMap; clock: ManualClock }> {
   const map = options.map ?? new MemoryMap();
   const clock = new ManualClock();
@@ -48,7 +49,7 @@ export async function memoryStore(
   };
   const { history } = options;
   const store = await Store.open({
-    kinds: storeKinds,
+    kinds: options.kinds ?? storeKinds,
     map,
     entries: map.entries,
     clock,

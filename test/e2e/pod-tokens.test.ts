@@ -22,11 +22,6 @@ const review = async (token: string): Promise<TokenReview['status']> => {
 };
 
 function podSpec(more: Partial<PodSpec> = {}): PodSpec {
-  const sources = [
-    { serviceAccountToken: { path: 'token', expirationSeconds: 3607 } },
-    { configMap: { name: 'kube-root-ca.crt', items: [{ key: 'ca.crt', path: 'ca.crt' }] } },
-    { downwardAPI: { items: [{ path: 'namespace', fieldRef: { fieldPath: 'metadata.namespace' } }] } },
-  ];
   return {
     serviceAccountName: 'robot',
     terminationGracePeriodSeconds: 1,
@@ -36,16 +31,10 @@ function podSpec(more: Partial<PodSpec> = {}): PodSpec {
         image: 'busybox:latest',
         imagePullPolicy: 'IfNotPresent',
         command: ['sleep', '100000'],
-        volumeMounts: [
-          { name: 'kube-api-access', mountPath: FOLDER, readOnly: true },
-          { name: 'host', mountPath: '/host', readOnly: true },
-        ],
+        volumeMounts: [{ name: 'host', mountPath: '/host', readOnly: true }],
       },
     ],
-    volumes: [
-      { name: 'kube-api-access', projected: { sources } },
-      { name: 'host', hostPath: { path: '/usr' } },
-    ],
+    volumes: [{ name: 'host', hostPath: { path: '/usr' } }],
     ...more,
   };
 }
@@ -54,6 +43,16 @@ const apply = (name: string, more: Partial<PodSpec> = {}): Promise<string> =>
   lab.apply(JSON.stringify({ apiVersion: 'v1', kind: 'Pod', metadata: { name }, spec: podSpec(more) }));
 const inPod = (name: string, command: string): Promise<string> =>
   lab.kubectl('exec', name, '--', 'sh', '-c', command);
+/** With what Kubernetes gives a pod and no more. The image has no TLS client that a hub talks to: the host lends its own. */
+const callHub = (name: string, path: string, more = ''): Promise<string> =>
+  inPod(
+    name,
+    [
+      'set -- /host/lib/*-linux-gnu/ld-linux*; "$1" --library-path "$(dirname "$1")" /host/bin/curl',
+      `-sS -m 10 --cacert ${FOLDER}/ca.crt -H "Authorization: Bearer $(cat ${FOLDER}/token)" ${more}`,
+      `"https://$KUBERNETES_SERVICE_HOST:$KUBERNETES_SERVICE_PORT${path}"`,
+    ].join(' '),
+  );
 const ready = (name: string): Promise<string> =>
   lab.kubectl('wait', '--for=condition=ready', `pod/${name}`, '--timeout=60s');
 
@@ -61,7 +60,12 @@ spec(
   'tokens of pods on a device',
   (it) => {
     it('wait for the service account, and say so', async () => {
+      assert.match(await apply('caller').catch(String), /serviceaccount "robot" not found/);
+      await lab.kubectl('create', 'serviceaccount', 'robot');
+      await lab.kubectl('cordon', 'worker-1');
       await apply('caller');
+      await lab.kubectl('delete', 'serviceaccount', 'robot');
+      await lab.kubectl('uncordon', 'worker-1');
       await lab.eventually(
         async () => {
           const text = await lab.kubectl('describe', 'pod', 'caller');
@@ -82,15 +86,27 @@ spec(
     it('are in the pod with authority and namespace, and let it call the hub', async () => {
       assert.is((await inPod('caller', `cat ${FOLDER}/namespace`)).trim(), 'default');
       assert.match(await inPod('caller', `cat ${FOLDER}/ca.crt`), /BEGIN CERTIFICATE/);
-      const server = await lab.kubectl('config', 'view', '-o', 'jsonpath={.clusters[0].cluster.server}');
-      const url = `${server}/apis/authentication.k8s.io/v1/selfsubjectreviews`;
-      // The image has no TLS client that a hub talks to: the host lends its own.
-      const call = [
-        'set -- /host/lib/*-linux-gnu/ld-linux*; "$1" --library-path "$(dirname "$1")" /host/bin/curl',
-        `-sS -m 10 --cacert ${FOLDER}/ca.crt -H "Authorization: Bearer $(cat ${FOLDER}/token)"`,
-        `-H 'Content-Type: application/json' -d '${WHO_AM_I}' ${url}`,
-      ].join(' ');
-      assert.match(await inPod('caller', call), /"system:serviceaccount:default:robot"/);
+      const path = '/apis/authentication.k8s.io/v1/selfsubjectreviews';
+      const who = await callHub('caller', path, `-H 'Content-Type: application/json' -d '${WHO_AM_I}'`);
+      assert.match(who, /"system:serviceaccount:default:robot"/);
+    });
+
+    it('let it read what a Role allows, and nothing else', async () => {
+      await lab.kubectl('create', 'configmap', 'settings', '--from-literal=color=teal');
+      await lab.kubectl('create', 'role', 'reader', '--verb=get', '--resource=configmaps');
+      await lab.kubectl('create', 'rolebinding', 'reader', '--role=reader', '--serviceaccount=default:robot');
+      const core = `/api/v1/namespaces/$(cat ${FOLDER}/namespace)`;
+      assert.match(await callHub('caller', `${core}/configmaps/settings`), /"color": ?"teal"/);
+      assert.match(await callHub('caller', `${core}/secrets`), /"reason": ?"Forbidden"/);
+    });
+
+    it('are not given to pods without an account of their own, nor the address', async () => {
+      const { serviceAccountName: _none, ...plain } = podSpec();
+      const body = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'plain' }, spec: plain };
+      await lab.apply(JSON.stringify(body));
+      await ready('plain');
+      assert.match(await inPod('plain', `ls ${FOLDER} 2>&1; env`), /No such file/);
+      assert.not.match(await inPod('plain', 'env'), /KUBERNETES_/);
     });
 
     it('are bound to the pod and kept in memory only', async () => {

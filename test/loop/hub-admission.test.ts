@@ -105,6 +105,51 @@ spec(
       assert.match(String(kept), /this is a system priority class and cannot be deleted/);
       await world.stop();
     });
+
+    it('refuses pods of an account that is not there; their makers say so and try again', async () => {
+      const world = await HubWorld.start();
+      const devices = await world.devices('worker-1');
+      const why = await pod(world, 'alone', { serviceAccountName: 'robot' }).catch(String);
+      assert.is(
+        String(why),
+        'ApiError: pods "alone" is forbidden: error looking up service account default/robot: serviceaccount "robot" not found',
+      );
+      const template = {
+        metadata: { labels: { app: 'web' } },
+        spec: { serviceAccountName: 'robot', containers: [{ name: 'c', image: 'i' }] },
+      };
+      await world.deploy('web', 1, { template });
+      const told = (): string[] =>
+        world.store
+          .list('Event', 'default')
+          .flatMap((e) => (e.reason === 'FailedCreate' ? [e.message ?? ''] : []));
+      await world.until(() => told().length > 0);
+      await world.clock.advance(60_000);
+      await world.until(() => told().length === 1);
+      assert.match(told()[0] ?? '', /^Error creating: pods "web-[a-z0-9]+-" is forbidden: error looking up/);
+      await world.store.create('ServiceAccount', { metadata: { name: 'robot', namespace: 'default' } });
+      await world.until(() => world.ready('web').length === 1, 31_000);
+      const [made] = world.pods('web');
+      const [volume] = made?.spec.volumes ?? [];
+      assert.is(volume?.name, 'kube-api-access-abcde');
+      const held = [...(devices[0]?.held.keys() ?? [])];
+      assert.ok(held.includes('configmap/default/kube-root-ca.crt'), 'the authority is brought with the pod');
+      const set = world.store.get('Deployment', 'default', 'web');
+      assert.is(set?.spec.template.spec.volumes, undefined, 'templates stay as they were written');
+      await world.stop();
+    });
+
+    it('lets pods into a namespace the moment it is there', async () => {
+      const world = await HubWorld.start();
+      await world.store.create('Namespace', { metadata: { name: 'new' } });
+      const first = await world.store.create('Pod', {
+        metadata: { name: 'first', namespace: 'new' },
+        spec: { containers: [{ name: 'c', image: 'i' }] },
+      });
+      assert.is(first.spec.serviceAccountName, 'default');
+      assert.is(first.spec.volumes, undefined);
+      await world.stop();
+    });
   },
   { caseTimeoutMs: 20_000 },
 );

@@ -16,6 +16,7 @@ function pod(
     metadata: { name, namespace: 'default', labels: { app: name } },
     spec: {
       ...(account === undefined ? {} : { serviceAccountName: account }),
+      automountServiceAccountToken: false,
       containers: [{ name: 'c', image: 'i' }],
       volumes: [
         {
@@ -148,8 +149,11 @@ spec('tokens of pods', (it) => {
 
   it('wait for their service account, which the pod is told, and follow one that is made again', async () => {
     const world = await HubWorld.start();
-    const [device] = await world.devices('worker-1');
+    const robot = { metadata: { name: 'robot', namespace: 'default' } };
+    await world.store.create('ServiceAccount', robot);
     await world.store.create('Pod', pod('p', 600, 'robot'));
+    await world.store.delete('ServiceAccount', 'default', 'robot');
+    const [device] = await world.devices('worker-1');
     const told = (): string[] =>
       world.store
         .list('Event', 'default')
@@ -159,7 +163,6 @@ spec('tokens of pods', (it) => {
       'MountVolume.SetUp failed for volume "access" : failed to fetch token: serviceaccounts "robot" not found',
     ]);
     assert.is(itemsOf(device).length, 0);
-    const robot = { metadata: { name: 'robot', namespace: 'default' } };
     await world.store.create('ServiceAccount', robot);
     await world.until(() => itemsOf(device).length === 1);
     const first = tokenOf(device);

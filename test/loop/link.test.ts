@@ -16,7 +16,7 @@ import { spec } from '../spec.ts';
 const identity: Identity = {
   cluster: 'c1',
   nodeName: 'w1',
-  api: ['hub:6443'],
+  api: ['hub:6443', 'spare:6443'],
   mqtt: ['hub:8883', 'spare:8883'],
   certificate: 'cert',
   key: 'key',
@@ -32,6 +32,7 @@ class World {
   readonly acted: string[][] = [];
   readonly opened: OpenMessage[] = [];
   readonly refusedRenewals: boolean[] = [];
+  readonly apis: (readonly string[])[] = [];
   sample: Uint8Array | undefined;
   facts = nodeFacts();
   isDiskFull = false;
@@ -66,7 +67,7 @@ class World {
       },
       reconnectMaxMs: () => 15_000,
       random: () => 0.5,
-      onConnected: () => undefined,
+      onConnected: (_local, api) => void this.apis.push(api),
       onDisconnected: () => undefined,
       session: {
         clock: this.clock,
@@ -237,6 +238,16 @@ spec('Link', (it) => {
     const hosts = w.wire.requests.map((r) => r.address);
     assert.equal(hosts.slice(0, 3), ['hub:8883', 'spare:8883', 'hub:8883']);
     assert.ok(hosts.length >= 8 && hosts.length <= 16, `${hosts.length} attempts in two minutes`);
+    await w.link.stop();
+  });
+
+  it('tells where the API is, the host it reached first', async () => {
+    const w = new World();
+    w.wire.refusals.push(new ConnectError('Unreachable', 'x'));
+    await w.start();
+    await w.clock.advance(10_000);
+    assert.is(w.wire.requests.at(-1)?.address, 'spare:8883');
+    assert.equal(w.apis, [['spare:6443', 'hub:6443']]);
     await w.link.stop();
   });
 

@@ -215,6 +215,40 @@ spec('pods on the memory engine', (it) => {
       await until('the orphan to go', () => world.running('one').length === 0, 5_000);
     }));
 
+  it('that nobody describes any more get the grace of their own, not the default one', () =>
+    inWorld(async (world) => {
+      const deaf = container({ command: ['sleep', '1000'] });
+      world.desire(desiredPod('one', { containers: [deaf], terminationGracePeriodSeconds: 0 }));
+      await world.ready('one');
+      await world.manager.stop();
+      world.forget();
+      await world.start();
+      world.desire();
+      await until('the orphan to go', () => world.running('one').length === 0, 10_000);
+    }));
+
+  it('tell that they ended once, with their last words', () =>
+    inWorld(async (world) => {
+      const talker = container({
+        command: ['sh', '-c', 'echo no more paper; exit 3'],
+        terminationMessagePolicy: 'FallbackToLogsOnError',
+      });
+      const tail = world.engine.tail.bind(world.engine);
+      world.engine.tail = async (...about) => {
+        for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+        return tail(...about);
+      };
+      world.desire(desiredPod('one', { containers: [talker], restartPolicy: 'Never' }));
+      const failed = (): PodReport[] => world.reports.filter((r) => r.status.phase === 'Failed');
+      await until('the end', () => failed().length > 0, 5_000);
+      await world.manager.stop();
+      const ends = failed().map((r) => r.status.containerStatuses?.[0]?.state?.terminated);
+      assert.equal(
+        ends.map((e) => [e?.exitCode, e?.message]),
+        [[3, 'no more paper\n']],
+      );
+    }));
+
   it('come back after the engine was away', () =>
     inWorld(async (world) => {
       world.desire(desiredPod('one'), desiredPod('two', TWO));

@@ -78,6 +78,7 @@ spec(
             assert.equal(checkFields(schema, object), { unknown: [], typeErrors: [] });
             kind.prepareCreate?.(object);
             kind.setDefaults(object);
+            kind.completeCreate?.(object);
             const once = structuredClone(object);
             kind.setDefaults(object);
             assert.equal(object, once);

@@ -162,7 +162,12 @@ async function open(
   clock: ManualClock,
   seen: { asked: number; refused: number },
 ): Promise<Store> {
-  const admission = createAdmission(ADMIT_DEFAULTS, SERVICE_CIDR, () => clock.nowMs());
+  const admission = createAdmission(
+    ADMIT_DEFAULTS,
+    SERVICE_CIDR,
+    () => clock.nowMs(),
+    () => 'abcde',
+  );
   // The store takes its entries over and freezes them: a restart reads them from the disk anew.
   const entries = new Map(structuredClone([...map.entries]));
   return Store.open({ kinds, map, entries, clock, admission: doubted(admission, clock, seen) });

@@ -90,12 +90,8 @@ export class Storm {
 
   /** Gives the Deployment another image; resolves when all pods have it and nothing old is left. */
   async roll(name: string, replicas: number): Promise<void> {
-    const path = `${APPS}/${name}`;
-    const found = (await this.api.ask('GET', path)) as ReturnType<typeof manifest>;
-    const [container] = found.spec.template.spec.containers;
-    if (container === undefined) throw new Error(`${name} has no container`);
-    container.image = 'busybox:2';
-    await this.api.ask('PUT', path, found);
+    // Without a version: the controller may be writing its status at the same time.
+    await this.api.ask('PUT', `${APPS}/${name}`, manifest(name, replicas, 'busybox:2'));
     const done = (): boolean =>
       this.ledger.readyOf(name, 'busybox:2') === replicas && this.ledger.countOf(name) === replicas;
     await this.until(`${name} rolled over`, done);
@@ -146,7 +142,7 @@ export class Storm {
   }
 }
 
-function manifest(name: string, replicas: number) {
+function manifest(name: string, replicas: number, image = 'busybox:latest') {
   const labels = { app: name };
   return {
     apiVersion: 'apps/v1',
@@ -163,7 +159,7 @@ function manifest(name: string, replicas: number) {
           containers: [
             {
               name: 'main',
-              image: 'busybox:latest',
+              image,
               imagePullPolicy: 'IfNotPresent',
               resources: { requests: { cpu: '10m', memory: '8Mi' } },
             },

@@ -118,8 +118,14 @@ spec('labels', (it) => {
     generation: 'g',
     podIp: '10.0.0.2',
     podStartMs: 5,
+    graceSeconds: 0,
   };
   it('bring a container back', () => assert.equal(readLabels(writeLabels(identity)), identity));
+  it('with a damaged grace give the pod the default one', () =>
+    assert.is(
+      readLabels({ ...writeLabels(identity), 'coxswain.dev/grace-seconds': 'soon' })?.graceSeconds,
+      undefined,
+    ));
   it('of others are left alone', () => assert.is(readLabels({ 'coxswain.dev/pod-uid': 'u' }), undefined));
 });
 

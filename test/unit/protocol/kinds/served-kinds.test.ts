@@ -39,11 +39,20 @@ function made(kind: string, body: object, metadata: object = {}): KubeObject {
   const result = object(kind, body, metadata);
   kindOf(kind).prepareCreate?.(result);
   kindOf(kind).setDefaults(result);
+  kindOf(kind).completeCreate?.(result);
   return result;
 }
 
 const texts = (errors: readonly { field: string; message: string }[]): string[] =>
   errors.map((e) => `${e.field}: ${e.message}`);
+
+const webhook = (name: string): object => ({
+  name,
+  admissionReviewVersions: ['v1'],
+  sideEffects: 'None',
+  clientConfig: { service: { namespace: 'n', name: 's' } },
+  rules: [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['pods'] }],
+});
 
 /** A good object of each kind, and the cells of its columns five minutes after it was made. */
 const GOOD: readonly (readonly [string, object, (string | number)[]])[] = [
@@ -106,6 +115,8 @@ const GOOD: readonly (readonly [string, object, (string | number)[]])[] = [
     { spec: { controller: 'a.b/c', parameters: { kind: 'P', name: 'p' } } },
     ['x', 'a.b/c', 'P/p', '5m'],
   ],
+  ['ValidatingWebhookConfiguration', { webhooks: [webhook('a.b.c'), webhook('d.e.f')] }, ['x', 2, '5m']],
+  ['MutatingWebhookConfiguration', {}, ['x', 0, '5m']],
   ['NetworkPolicy', { spec: {} }, ['x', '<none>', '5m']],
   [
     'PersistentVolume',
@@ -268,6 +279,51 @@ const BAD: readonly (readonly [string, object, string[]])[] = [
     'IngressClass',
     { spec: { controller: 'plain' } },
     ['spec.controller: Invalid value: "plain": must be a domain-prefixed path (such as "acme.io/foo")'],
+  ],
+  [
+    'ValidatingWebhookConfiguration',
+    {
+      webhooks: [
+        { ...webhook('a.b'), clientConfig: { url: 'http://u@h/p?q#f' } },
+        { ...webhook('a.b.c'), clientConfig: {}, sideEffects: 'Some', timeoutSeconds: 31 },
+        { ...webhook('a.b.c'), rules: [{ operations: ['*', 'LOOK'], apiGroups: [''], apiVersions: [''] }] },
+      ],
+    },
+    [
+      'webhooks[0].name: Invalid value: "a.b": should be a domain with at least three segments separated by dots',
+      'webhooks[0].clientConfig.url: Invalid value: "http://u@h/p?q#f": \'https\' is the only allowed URL scheme; desired format: https://host[/path]',
+      'webhooks[0].clientConfig.url: Invalid value: "http://u@h/p?q#f": user information is not permitted in the URL; desired format: https://host[/path]',
+      'webhooks[0].clientConfig.url: Invalid value: "http://u@h/p?q#f": fragments are not permitted in the URL; desired format: https://host[/path]',
+      'webhooks[0].clientConfig.url: Invalid value: "http://u@h/p?q#f": query parameters are not permitted in the URL; desired format: https://host[/path]',
+      'webhooks[1].sideEffects: Unsupported value: "Some": supported values: "None", "NoneOnDryRun"',
+      'webhooks[1].timeoutSeconds: Invalid value: 31: the timeout value must be between 1 and 30 seconds',
+      'webhooks[1].clientConfig: Required value: exactly one of url or service is required',
+      'webhooks[2].rules[0].operations: Invalid value: ["*","LOOK"]: if \'*\' is present, must not specify other operations',
+      'webhooks[2].rules[0].operations[1]: Unsupported value: "LOOK": supported values: "*", "CONNECT", "CREATE", "DELETE", "UPDATE"',
+      'webhooks[2].rules[0].apiVersions[0]: Required value',
+      'webhooks[2].rules[0].resources: Required value',
+      'webhooks[2].name: Duplicate value: "a.b.c"',
+    ],
+  ],
+  [
+    'MutatingWebhookConfiguration',
+    {
+      webhooks: [
+        {
+          ...webhook('a.b.c'),
+          admissionReviewVersions: ['v2'],
+          reinvocationPolicy: 'Always',
+          clientConfig: { service: { name: 's', path: 'p', port: 0 } },
+        },
+      ],
+    },
+    [
+      'webhooks[0].admissionReviewVersions: Invalid value: ["v2"]: must include at least one of v1, v1beta1',
+      'webhooks[0].reinvocationPolicy: Unsupported value: "Always": supported values: "IfNeeded", "Never"',
+      'webhooks[0].clientConfig.service.namespace: Required value: service namespace is required',
+      'webhooks[0].clientConfig.service.path: Invalid value: "p": must start with a \'/\'',
+      'webhooks[0].clientConfig.service.port: Invalid value: 0: port is not valid: must be between 1 and 65535, inclusive',
+    ],
   ],
   [
     'NetworkPolicy',
