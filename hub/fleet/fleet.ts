@@ -133,6 +133,7 @@ export class Fleet implements Loop {
     if (change.kind === 'Node') {
       telemetry.forget(change.object.metadata.name);
       liveness.forget(change.object.metadata.name);
+      this.#registrar.forget(change.object.metadata.name);
     }
     if (change.kind === 'Pod') {
       const { metadata, spec } = change.object as Pod;
@@ -183,7 +184,7 @@ export class Fleet implements Loop {
       case 'facts':
         session.heartbeatMs = report.facts.heartbeatMs;
         session.leaseMs = report.facts.leaseMs;
-        this.#registrar.put(node, report.facts);
+        this.#registrar.update(node, report.facts);
         if (!session.refused) this.#deps.volumes?.removed(node, report.facts.removedVolumes ?? []);
         break;
       case 'sync':
@@ -239,7 +240,7 @@ export class Fleet implements Loop {
     if (object?.spec.podCIDR !== undefined) this.#dispatcher.trigger(node);
     // A device that follows another hub's word has removed nothing on ours.
     if (!refuses) this.#deps.volumes?.removed(node, hello.facts.removedVolumes ?? []);
-    this.#registrar.put(node, hello.facts, isStrange ? strangerAnnotations(hello) : {});
+    this.#registrar.register(node, hello.facts, isStrange ? strangerAnnotations(hello) : {});
   }
 
   #noCommonVersion(node: string, hello: HelloReport): void {

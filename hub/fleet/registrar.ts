@@ -4,7 +4,7 @@ import type { NodeFacts } from '../../protocol/wire/messages.ts';
 import { sameJson } from '../decide/content-hash.ts';
 import { carries, nodeAnnotations, nodeLabels, nodeStatus, withEntries } from '../decide/node-object.ts';
 import { nextPodCidr } from '../decide/pod-cidr.ts';
-import { type LoopDeps, loopQueue, momentOf, referenceTo } from '../loop.ts';
+import { isApiError, type LoopDeps, loopQueue, momentOf, referenceTo } from '../loop.ts';
 
 /**
  * Keeps Node objects as the devices describe themselves: makes them at the first hello, gives each its own pod range, writes only
@@ -26,8 +26,23 @@ export class Registrar {
     this.#queue = loopQueue((node) => this.#reconcile(node), deps, 32);
   }
 
-  /** The node's facts are now these; `birth` are annotations that the object gets if it has to be made. */
-  put(node: string, facts: NodeFacts, birth: Readonly<Record<string, string>> = {}): void {
+  /** A device says hello: its node is made if it is not there, with `birth` as annotations, and described by these facts. */
+  register(node: string, facts: NodeFacts, birth: Readonly<Record<string, string>> = {}): void {
+    this.#put(node, facts, birth);
+  }
+
+  /** The node's facts are now these. A node that was deleted since the last hello stays so. */
+  update(node: string, facts: NodeFacts): void {
+    const known = this.#facts.get(node);
+    if (known !== undefined) this.#put(node, facts, known.birth);
+  }
+
+  /** The node was deleted: what is still under way for it must not make it again. */
+  forget(node: string): void {
+    this.#facts.delete(node);
+  }
+
+  #put(node: string, facts: NodeFacts, birth: Readonly<Record<string, string>>): void {
     // A device tells its images once a connection, and again when they change.
     const { images: told, ...rest } = facts;
     const images = told ?? this.#facts.get(node)?.facts.images;
@@ -44,9 +59,16 @@ export class Registrar {
     if (known === undefined) return;
     const { facts, birth } = known;
     const node = this.#deps.view.get('Node', '', name);
-    if (node === undefined) await this.#create(name, facts, birth);
-    else await this.#bringUpToDate(node, facts);
-    await this.#writeStatus(name, facts);
+    try {
+      if (node === undefined) await this.#create(name, facts, birth);
+      else await this.#bringUpToDate(node, facts);
+      await this.#writeStatus(name, facts);
+    } catch (err) {
+      // What is no label today is none tomorrow: only other facts of the device help.
+      if (!isApiError(err, 'Invalid')) throw err;
+      this.#deps.log.warn('a device describes itself in a way that is refused', { node: name, err });
+      return;
+    }
     this.#registered(name);
   }
 

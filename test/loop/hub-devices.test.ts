@@ -76,6 +76,24 @@ spec('the hub and devices that come and go', (it) => {
     await world.stop();
   });
 
+  it('does not bring a deleted node back with what the device said before, only when it connects anew', async () => {
+    const world = await HubWorld.start();
+    const [device] = await world.devices('worker-1', 'worker-2');
+    if (device === undefined) throw new Error('no device');
+    device.facts({ labels: { shelf: 'no ; label' } });
+    await world.clock.advance(2_000);
+    await world.store.delete('Node', '', 'worker-1');
+    device.facts({ labels: { shelf: 'left' } });
+    await world.clock.advance(60_000);
+    // Writes are carried out in order: with this one all before it.
+    await world.store.create('ConfigMap', { metadata: { name: 'last', namespace: 'default' } });
+    assert.is(world.store.get('Node', '', 'worker-1'), undefined);
+    device.cut();
+    device.connect();
+    await world.until(() => world.isReady('worker-1'));
+    await world.stop();
+  });
+
   it('does not blame the devices when nobody at all is heard', async () => {
     const world = await HubWorld.start();
     const devices = await world.devices('worker-1', 'worker-2');
