@@ -190,10 +190,11 @@ export class PodManager {
 
   async #run(uid: string): Promise<void> {
     if (!this.#observer.ready) return;
-    const pod = this.#desired?.pods.get(uid);
-    const worker = await this.#book.worker(uid, pod);
+    const worker = await this.#book.worker(uid, this.#desired?.pods.get(uid));
     if (worker === undefined) return;
     const { cell } = worker;
+    // Read after the pause: a desired state that came meanwhile did not know of this worker, and nobody looks again.
+    const pod = this.#desired?.pods.get(uid);
     if (pod !== undefined) {
       cell.pod = pod;
       cell.config = configSource(this.#desired, pod);

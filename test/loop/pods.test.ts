@@ -215,6 +215,17 @@ spec('pods on the memory engine', (it) => {
       await until('the orphan to go', () => world.running('one').length === 0, 5_000);
     }));
 
+  it('that are taken back while they are being looked up are not started', () =>
+    inWorld(async (world) => {
+      await until('the engine', () => world.manager.engineReady, 5_000);
+      world.desire(desiredPod('one'));
+      await Promise.resolve();
+      world.desire();
+      world.desire(desiredPod('two'));
+      await world.ready('two');
+      assert.equal(world.running('one'), []);
+    }));
+
   it('that nobody describes any more get the grace of their own, not the default one', () =>
     inWorld(async (world) => {
       const deaf = container({ command: ['sleep', '1000'] });
